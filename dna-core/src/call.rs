@@ -1,0 +1,356 @@
+//! A call and a cast: from the first poll to the answer.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{sync::oneshot, time::Sleep};
+
+use crate::{
+    actor::Actor,
+    call_error::{CallError, Overload},
+    client::Target,
+    limits::CALL_CHAIN_MAX,
+    mailbox::{Envelope, Place},
+    outcome::Outcome,
+    partition::{ActorRows, Waiting},
+    reply::{Answer, ReplyCell, timed_out},
+    runtime,
+    scope::{self, Chain},
+    slot::{Sender, Slot},
+};
+
+/// Time-outs below this have a timer of their own; all others are kept by the node's coarse clock, for nothing.
+const COARSE_FROM: Duration = Duration::from_secs(1);
+
+type TargetResult<A> = Result<Arc<Target<A>>, CallError>;
+
+/// A call to an actor: await it for the answer, or make it a [`cast`](Call::cast).
+///
+/// It is sent when it is first polled. `Ok` means that the handler has run and that everything it wrote, and everything
+/// it could have seen, is durable.
+///
+/// # Errors
+/// [`CallError`], with the handler's own error in [`CallError::Handler`].
+///
+/// # Cancel safety
+/// Dropped before its first poll, nothing was sent. Dropped while its message is queued, the message is skipped. Dropped
+/// once the handler has begun, the handler runs to its end and its writes stand, unobserved.
+#[must_use = "a call is sent when it is awaited"]
+pub struct Call<A: Actor, T, E = Infallible> {
+    dispatch: Dispatch<A>,
+    extract: fn(A::Reply) -> Option<Result<T, E>>,
+    sent: Option<Sent<A>>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+struct Sent<A: Actor> {
+    cell: Arc<ReplyCell<A::Reply>>,
+    slot: Arc<Slot<A>>,
+    place: Place,
+}
+
+/// A one-way message to an actor: await it to have it sent.
+///
+/// From outside of handlers `Ok` means that the mailbox has admitted it; it is handled and made durable later, and
+/// nobody learns of it. Within a handler it is done at once: the message stands in the outbox of the handler's own
+/// message, leaves when that one is committed, and vanishes if that one is rolled back.
+///
+/// # Errors
+/// [`CallError`], always with the outcome `NotApplied`: the message was not taken.
+///
+/// # Cancel safety
+/// Dropped before its first poll, nothing was sent. Dropped while it waits for room, it is withdrawn.
+#[must_use = "a cast is sent when it is awaited"]
+pub struct Cast<A: Actor> {
+    dispatch: Dispatch<A>,
+    waiting: Option<(Arc<Slot<A>>, Place)>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<A: Actor, T, E> Call<A, T, E> {
+    pub(crate) fn new(
+        target: TargetResult<A>,
+        message: A::Message,
+        extract: fn(A::Reply) -> Option<Result<T, E>>,
+    ) -> Self {
+        let dispatch = Dispatch { target, message: Some(message), timeout: None, no_wait: false, gate: None };
+        Call { dispatch, extract, sent: None, timer: None }
+    }
+
+    /// Sets how long the call may take; within a handler, never longer than the handler's own caller waits. A handler
+    /// that has begun is not stopped by it. Kept to the millisecond below one second, to a tenth of a second above.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.dispatch.timeout = Some(timeout);
+        self
+    }
+
+    /// Answers [`CallError::Overloaded`] at once where the mailbox is full, instead of waiting for room.
+    pub fn no_wait(mut self) -> Self {
+        self.dispatch.no_wait = true;
+        self
+    }
+
+    /// Makes it one-way: nobody waits for an answer.
+    pub fn cast(mut self) -> Cast<A> {
+        let message = self.dispatch.message.take();
+        let Dispatch { target, timeout, no_wait, .. } = &self.dispatch;
+        let dispatch = Dispatch { target: target.clone(), message, timeout: *timeout, no_wait: *no_wait, gate: None };
+        Cast { dispatch, waiting: None, timer: None }
+    }
+
+    fn answer(&self, answer: Answer<A::Reply>) -> Result<T, CallError<E>> {
+        match answer {
+            Answer::Reply { reply, outcome } => {
+                let reply = self.dispatch.encoded(reply, Outcome::Unknown).map_err(widen)?;
+                match (self.extract)(reply) {
+                    Some(result) => result.map_err(|error| CallError::Handler { error, outcome }),
+                    None => Err(CallError::WrongReply),
+                }
+            }
+            Answer::Failed(error) => Err(widen(error)),
+        }
+    }
+
+    /// Sends the message, unless it has been sent.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        if self.sent.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        let route = ready!(self.dispatch.poll_route(cx))?;
+        let message = self.dispatch.take_message()?;
+        let cell = Arc::new(ReplyCell::new());
+        let envelope = Envelope {
+            message,
+            reply: Some(cell.clone()),
+            deadline: route.deadline,
+            waiting: route.waiting,
+            timer: None,
+            ticket: None,
+        };
+        let (slot, place) = route.target.send(envelope, route.sender, self.dispatch.no_wait)?;
+        if route.inside {
+            scope::with(|scope| scope.map(|scope| scope.sent = true));
+        }
+        self.sent = Some(Sent { cell, slot, place });
+        self.timer =
+            self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM).map(|t| Box::pin(runtime::sleep(t)));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<A: Actor, T, E> Future for Call<A, T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Err(error) = ready!(self.poll_sent(cx)) {
+            return Poll::Ready(Err(widen(error)));
+        }
+        let Call { sent: Some(sent), timer, .. } = &mut *self else { return Poll::Pending };
+        if let Poll::Ready(answer) = sent.cell.poll(cx) {
+            return Poll::Ready(self.answer(answer));
+        }
+        if timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+            *timer = None;
+            let given_up = sent.cell.give_up();
+            if given_up == crate::reply::GivenUp::Answered
+                && let Poll::Ready(answer) = sent.cell.poll(cx)
+            {
+                return Poll::Ready(self.answer(answer));
+            }
+            let admitted = sent.slot.is_admitted(&sent.place);
+            return Poll::Ready(Err(widen(timed_out(given_up, admitted))));
+        }
+        Poll::Pending
+    }
+}
+
+impl<A: Actor, T, E> Drop for Call<A, T, E> {
+    fn drop(&mut self) {
+        if let Some(sent) = &self.sent {
+            sent.cell.give_up();
+        }
+    }
+}
+
+impl<A: Actor, T, E> Unpin for Call<A, T, E> {}
+
+impl<A: Actor> Future for Cast<A> {
+    type Output = Result<(), CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.waiting.is_none() {
+            let sent = self.send()?;
+            match sent {
+                None => return Poll::Ready(Ok(())),
+                Some(waiting) => self.waiting = Some(waiting),
+            }
+        }
+        let Cast { waiting: Some((slot, place)), timer, dispatch } = &mut *self else { return Poll::Pending };
+        if slot.poll_admitted(place, cx.waker()) {
+            let result = match slot.shared().ended() {
+                Some(end) if !slot.is_admitted(place) => Err(end.error(Outcome::NotApplied)),
+                _ => Ok(()),
+            };
+            self.waiting = None;
+            return Poll::Ready(result);
+        }
+        let timer = timer.get_or_insert_with(|| {
+            let timeout = dispatch.timeout.unwrap_or(slot.shared().settings.call_timeout);
+            Box::pin(runtime::sleep(timeout))
+        });
+        ready!(timer.as_mut().poll(cx));
+        let withdrawn = place.ticket.as_ref().is_none_or(|ticket| ticket.claim());
+        self.waiting = None;
+        Poll::Ready(if withdrawn { Err(CallError::Overloaded(Overload::Mailbox)) } else { Ok(()) })
+    }
+}
+
+impl<A: Actor> Cast<A> {
+    /// Sends the message, or puts it into the outbox of the handler that this is polled in. `Some`: it waits for room.
+    fn send(&mut self) -> Result<Option<(Arc<Slot<A>>, Place)>, CallError> {
+        let route = self.dispatch.route(false)?;
+        let message = self.dispatch.take_message()?;
+        let envelope =
+            Envelope { message, reply: None, deadline: route.deadline, waiting: None, timer: None, ticket: None };
+        if !route.inside {
+            let (slot, place) = route.target.send(envelope, route.sender, self.dispatch.no_wait)?;
+            return Ok(place.ticket.is_some().then_some((slot, place)));
+        }
+        let (target, sender, no_wait) = (route.target, route.sender, self.dispatch.no_wait);
+        scope::with(|scope| {
+            let Some(scope) = scope else { return };
+            scope.outbox.push(Box::new(move || {
+                if let Err(error) = target.send(envelope, sender, no_wait) {
+                    target.registry.shared.count_dropped_cast(&target.address, &error);
+                }
+            }));
+        });
+        Ok(None)
+    }
+}
+
+impl<A: Actor> Drop for Cast<A> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.waiting.as_ref().and_then(|(_, place)| place.ticket.as_ref()) {
+            ticket.claim();
+        }
+    }
+}
+
+impl<A: Actor> Unpin for Cast<A> {}
+
+impl<A: Actor, T, E> fmt::Debug for Call<A, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("kind", &A::KIND).field("sent", &self.sent.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl<A: Actor> fmt::Debug for Cast<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cast").field("kind", &A::KIND).finish_non_exhaustive()
+    }
+}
+
+/// A message that has not left yet.
+struct Dispatch<A: Actor> {
+    target: TargetResult<A>,
+    message: Option<A::Message>,
+    timeout: Option<Duration>,
+    no_wait: bool,
+    /// Open when the earlier messages of the actor that makes the call are durable.
+    gate: Option<(oneshot::Receiver<()>, Arc<ActorRows>)>,
+}
+
+/// How a message is to be sent.
+struct Route<A: Actor> {
+    target: Arc<Target<A>>,
+    deadline: u64,
+    waiting: Option<Arc<Chain>>,
+    sender: Sender,
+    /// Whether a handler sends it.
+    inside: bool,
+}
+
+impl<A: Actor> Dispatch<A> {
+    /// The way of the message; `waits` says whether the sender waits for an answer.
+    fn route(&self, waits: bool) -> Result<Route<A>, CallError> {
+        let target = self.target.clone()?;
+        let shared = &target.registry.shared;
+        let own = shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout));
+        scope::with(|scope| {
+            let Some(scope) = scope else {
+                let route = Route {
+                    target: target.clone(),
+                    deadline: own,
+                    waiting: None,
+                    sender: Sender::Outside,
+                    inside: false,
+                };
+                return Ok(route);
+            };
+            let neighbour = scope.engine.ptr_eq(&shared.engine);
+            let mut waiting = None;
+            if waits {
+                if scope.would_wait_for_itself(&target.address) && neighbour {
+                    return Err(CallError::CallCycle);
+                }
+                let chain = scope.link();
+                if chain.length > CALL_CHAIN_MAX {
+                    return Err(CallError::CallChainTooLong);
+                }
+                waiting = Some(chain);
+            }
+            // The clocks of two nodes of one process do not begin at the same time.
+            let deadline = if neighbour && waits { own.min(scope.deadline) } else { own };
+            let sender = if neighbour { Sender::Actor } else { Sender::Outside };
+            Ok(Route { target: target.clone(), deadline, waiting, sender, inside: true })
+        })
+    }
+
+    /// As [`Dispatch::route`] for a call, when it may leave: within a handler, when the actor's earlier messages are
+    /// durable.
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<Route<A>, CallError>> {
+        let route = self.route(true)?;
+        if route.inside && self.gate.is_none() {
+            self.gate = scope::with(|scope| {
+                let scope = scope.filter(|scope| !scope.rows.is_committed(scope.gate))?;
+                let (open, gate) = oneshot::channel();
+                scope.rows.gate(scope.gate, Waiting::Call(open));
+                Some((gate, scope.rows.clone()))
+            });
+        }
+        if let Some((gate, rows)) = &mut self.gate
+            && ready!(Pin::new(gate).poll(cx)).is_err()
+        {
+            return Poll::Ready(Err(rows.why_refused()));
+        }
+        Poll::Ready(Ok(route))
+    }
+
+    fn take_message(&mut self) -> Result<A::Message, CallError> {
+        let message = self.message.take().ok_or(CallError::TimedOut { outcome: Outcome::Unknown })?;
+        self.encoded(message, Outcome::NotApplied)
+    }
+
+    /// `value` as it would arrive from another node, where the settings ask for that.
+    fn encoded<V: Serialize + DeserializeOwned>(&self, value: V, outcome: Outcome) -> Result<V, CallError> {
+        match &self.target {
+            Ok(target) if target.registry.shared.settings.encodes_messages() => crate::codec::round_trip(&value)
+                .map_err(|error| CallError::Codec { reason: error.to_string(), outcome }),
+            _ => Ok(value),
+        }
+    }
+}
+
+/// The error of a call with a handler's error type that it does not hold.
+fn widen<E>(error: CallError) -> CallError<E> {
+    error.map_handler_error(|never| match never {})
+}

@@ -1,0 +1,103 @@
+//! Handles to actors: from a name to a slot that takes messages.
+
+use std::{fmt, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{
+    actor::Actor,
+    call::Call,
+    call_error::CallError,
+    engine::{self, EngineInner},
+    mailbox::{Envelope, Place},
+    name::ActorName,
+    registry::Registry,
+    slot::{SendError, Sender, Slot},
+};
+
+/// A handle to one actor, typed by its messages. `#[dna::actor]` wraps it in a client with one method a message.
+///
+/// Making one sends nothing and cannot fail; what is wrong with it (no node, a name that cannot be one) is the answer to
+/// its calls. Messages from one handle to one actor are handled in the order in which they were sent.
+pub struct Client<A: Actor> {
+    target: Result<Arc<Target<A>>, CallError>,
+    name: Arc<str>,
+}
+
+impl<A: Actor> Client<A> {
+    /// A handle through the process's node; within a handler, through the handler's own.
+    ///
+    /// With no node in the process, or with several, every call answers an error that says what to do.
+    pub fn of_process(name: impl Into<Arc<str>>) -> Self {
+        let name = name.into();
+        match engine::current() {
+            Ok(engine) => Client::of_engine(Some(engine), name),
+            Err(error) => Client { target: Err(error), name },
+        }
+    }
+
+    pub(crate) fn of_engine(engine: Option<Arc<EngineInner>>, name: Arc<str>) -> Self {
+        let target = engine.ok_or(CallError::NoNode).and_then(|engine| {
+            let registry =
+                engine.registry::<A>().ok_or_else(|| CallError::UnknownActor { kind: A::KIND.to_owned() })?;
+            let address = registry.address(name.clone()).map_err(|error| CallError::Name(error.into()))?;
+            Ok(Arc::new(Target { registry, address, slot: Mutex::new(None) }))
+        });
+        Client { target, name }
+    }
+
+    /// The actor's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A call of `message`. `extract` takes the message's own reply out of the reply enum, and answers `None` for
+    /// every other.
+    pub fn call<T, E>(&self, message: A::Message, extract: fn(A::Reply) -> Option<Result<T, E>>) -> Call<A, T, E> {
+        Call::new(self.target.clone(), message, extract)
+    }
+}
+
+impl<A: Actor> Clone for Client<A> {
+    fn clone(&self) -> Self {
+        Client { target: self.target.clone(), name: self.name.clone() }
+    }
+}
+
+impl<A: Actor> fmt::Debug for Client<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("kind", &A::KIND).field("name", &self.name).finish()
+    }
+}
+
+/// An actor of this node.
+pub(crate) struct Target<A: Actor> {
+    pub(crate) registry: Arc<Registry<A>>,
+    pub(crate) address: ActorName,
+    /// The slot that took the last message.
+    slot: Mutex<Option<Arc<Slot<A>>>>,
+}
+
+impl<A: Actor> Target<A> {
+    /// Puts a message into the actor's mailbox, wherever its slot is by now.
+    pub(crate) fn send(
+        &self,
+        mut envelope: Envelope<A>,
+        sender: Sender,
+        no_wait: bool,
+    ) -> Result<(Arc<Slot<A>>, Place), CallError> {
+        let mut known = self.slot.lock().clone();
+        loop {
+            let slot = known.take().unwrap_or_else(|| {
+                let slot = self.registry.slot(&self.address);
+                *self.slot.lock() = Some(slot.clone());
+                slot
+            });
+            match slot.send(envelope, sender, no_wait) {
+                Ok(place) => return Ok((slot, place)),
+                Err(SendError::Refused(error)) => return Err(error),
+                Err(SendError::Retired(back)) => envelope = back,
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The node's committer: takes what waits from all actors, commits it as one group, and lets go what waited for it.
+//!
+//! One commit is under way while the next group collects, so a commit is shared by all that came meanwhile, without a
+//! timer. It never guesses: a group whose answer was lost is sent again, with its number, until the answer is definite.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Arc, atomic::Ordering},
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    call_error::Loss,
+    limits::GROUP_BYTES_MAX,
+    partition::ActorRows,
+    runtime,
+    store::{ActorWrites, CommitError, Group},
+};
+
+use super::{End, Shared};
+
+/// How long to wait before a group without an answer is sent again: at first, and at the most.
+const RESEND_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
+
+pub(super) struct Committer {
+    pub(super) shared: Arc<Shared>,
+    /// The number of the next group.
+    pub(super) next: u64,
+}
+
+/// Whose writes a group holds, and up to where.
+type Members = Vec<(Arc<ActorRows>, u64)>;
+
+impl Committer {
+    /// Commits until the node has ended, and drops `_done` when it has let go of the store.
+    pub(super) async fn run(mut self, _done: oneshot::Sender<()>) {
+        let mut queue = VecDeque::new();
+        while !self.shared.has_ended() {
+            self.shared.take_to_commit(&mut queue);
+            let Some((group, members)) = self.form_group(&mut queue) else {
+                tokio::select! {
+                    () = self.shared.work.notified() => {}
+                    () = self.shared.end() => {}
+                }
+                continue;
+            };
+            self.shared.groups.fetch_add(1, Ordering::Relaxed);
+            match self.commit(group).await {
+                Ok(()) => {
+                    self.next += 1;
+                    for (rows, upto) in members {
+                        rows.settle(upto);
+                    }
+                }
+                Err(CommitError::NotApplied(refusal)) => {
+                    tracing::warn!(%refusal, actors = members.len(), "the store refused a group");
+                    for (rows, _) in members {
+                        rows.refuse(refusal);
+                    }
+                }
+                Err(CommitError::Fenced) => self.lose(Loss::Fenced, members),
+                // An answer that stays open until the node has ended is in doubt, as is one behind a failed fsync.
+                Err(CommitError::Poisoned | CommitError::Unknown) => self.lose(Loss::Poisoned, members),
+            }
+        }
+    }
+
+    /// Fills a group from the queue. A name stands in it once; what does not fit stays at the head of the queue.
+    fn form_group(&self, queue: &mut VecDeque<Arc<ActorRows>>) -> Option<(Group, Members)> {
+        let (mut actors, mut members, mut later) = (Vec::new(), Members::new(), Vec::new());
+        let mut room = GROUP_BYTES_MAX;
+        while let Some(rows) = queue.pop_front() {
+            if let Some(taken) = rows.take(room) {
+                room = room.saturating_sub(taken.bytes);
+                actors.push(ActorWrites { actor: rows.name().clone(), writes: taken.writes });
+                if taken.more {
+                    later.push(rows.clone());
+                }
+                members.push((rows, taken.upto));
+            } else if rows.is_queued() {
+                queue.push_front(rows);
+                break;
+            }
+        }
+        queue.extend(later);
+        (!actors.is_empty()).then_some((Group { number: self.next, actors }, members))
+    }
+
+    /// Sends the group until its fate is known, or the node has ended.
+    async fn commit(&self, group: Group) -> Result<(), CommitError> {
+        let group = Arc::new(group);
+        let mut pause = RESEND_PAUSE.0;
+        loop {
+            let answer = tokio::select! {
+                answer = self.send(group.clone()) => answer,
+                () = self.shared.end() => Err(CommitError::Unknown),
+            };
+            if answer != Err(CommitError::Unknown) || self.shared.has_ended() {
+                return answer;
+            }
+            tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
+            runtime::sleep(pause).await;
+            pause = (2 * pause).min(RESEND_PAUSE.1);
+        }
+    }
+
+    async fn send(&self, group: Arc<Group>) -> Result<(), CommitError> {
+        let Some(store) = self.shared.store() else { return Err(CommitError::Unknown) };
+        let mut commit = store.commit(group);
+        // From its first poll on, the store settles the commit's fate before it lets itself be claimed again.
+        match poll_fn(|cx| Poll::Ready(self.shared.while_claimed(|| commit.as_mut().poll(cx)))).await {
+            Some(Poll::Ready(answer)) => answer,
+            Some(Poll::Pending) => commit.await,
+            None => Err(CommitError::Unknown),
+        }
+    }
+
+    /// The store is lost: the group is in doubt, everything behind it was not applied, the node ends.
+    fn lose(&self, loss: Loss, members: Members) {
+        let end = End::Lost(loss);
+        for (rows, _) in members {
+            rows.end(end);
+        }
+        if let Some(engine) = self.shared.engine.upgrade() {
+            engine.end(end);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! What all actors of a node share: its clock, its bounds, its store, the queue to its committer.
+//!
+//! It knows names only as rows and slots without their types; it never runs user code.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{
+    call_error::{CallError, Loss},
+    limits::{HELD_REPLIES_MAX, UNCOMMITTED_BYTES_MAX},
+    outcome::Outcome,
+    partition::ActorRows,
+    runtime::Runtime,
+    slot::AnySlot,
+    store::Store,
+};
+
+use super::{EngineInner, settings::Settings};
+
+/// How a node ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was shut down, or dropped.
+    Stopped,
+    /// It lost its store.
+    Lost(Loss),
+}
+
+impl End {
+    /// The error of a message that did not get through because of it.
+    pub(crate) fn error(self, outcome: Outcome) -> CallError {
+        match self {
+            End::Stopped => CallError::Stopped { outcome },
+            End::Lost(loss) => CallError::Lost { loss, outcome },
+        }
+    }
+}
+
+/// The shared part of a node.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) runtime: Runtime,
+    pub(crate) engine: Weak<EngineInner>,
+    /// The claimed store, until the node has ended.
+    store: Mutex<Option<Arc<dyn Store>>>,
+    now: AtomicU64,
+    /// No message from outside of handlers is taken any more.
+    draining: AtomicBool,
+    has_ended: AtomicBool,
+    ended: OnceLock<End>,
+    over: Notify,
+
+    // The way to the committer, and back.
+    to_commit: Mutex<VecDeque<Arc<ActorRows>>>,
+    pub(super) work: Notify,
+    room: Notify,
+    uncommitted_bytes: AtomicUsize,
+    held: AtomicUsize,
+    pub(super) groups: AtomicU64,
+
+    // Actors.
+    queued: AtomicUsize,
+    cached_bytes: AtomicUsize,
+    pub(crate) active: AtomicUsize,
+    pub(crate) activations: AtomicU64,
+    /// Tasks that are at work, not lingering.
+    pub(crate) busy: AtomicUsize,
+    pub(crate) dropped_casts: AtomicU64,
+    /// Slots whose deadlines and tasks the sweeper watches.
+    watched: Mutex<Vec<Arc<dyn AnySlot>>>,
+    /// Idle slots, the least recently used first.
+    idle: Mutex<VecDeque<Weak<dyn AnySlot>>>,
+    pub(super) sweep: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(
+        settings: Settings,
+        runtime: Runtime,
+        store: Arc<dyn Store>,
+        engine: Weak<EngineInner>,
+    ) -> Arc<Self> {
+        Arc::new(Shared {
+            settings,
+            runtime,
+            engine,
+            store: Mutex::new(Some(store)),
+            now: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
+            ended: OnceLock::new(),
+            over: Notify::new(),
+            to_commit: Mutex::default(),
+            work: Notify::new(),
+            room: Notify::new(),
+            uncommitted_bytes: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            groups: AtomicU64::new(0),
+            queued: AtomicUsize::new(0),
+            cached_bytes: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
+            activations: AtomicU64::new(0),
+            busy: AtomicUsize::new(0),
+            dropped_casts: AtomicU64::new(0),
+            watched: Mutex::default(),
+            idle: Mutex::default(),
+            sweep: Notify::new(),
+        })
+    }
+
+    /// The store, until the node has ended.
+    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
+        self.store.lock().clone()
+    }
+
+    /// Runs `begin` while the store is certainly claimed, so that no commit begins behind the end of the claim.
+    pub(super) fn while_claimed<T>(&self, begin: impl FnOnce() -> T) -> Option<T> {
+        let store = self.store.lock();
+        store.is_some().then(begin)
+    }
+
+    /// Ends when the node has ended.
+    pub(super) async fn end(&self) {
+        let over = self.over.notified();
+        tokio::pin!(over);
+        over.as_mut().enable();
+        if !self.has_ended() {
+            over.await;
+        }
+    }
+
+    // --- time --------------------------------------------------------------------------------------------------
+
+    /// The coarse clock: milliseconds since the node's start, at most a tick old.
+    pub(crate) fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn advance_clock(&self) -> u64 {
+        let now = self.runtime.elapsed_ms();
+        self.now.store(now, Ordering::Relaxed);
+        now
+    }
+
+    /// The coarse time at which something that may take `duration` has taken too long.
+    pub(crate) fn deadline(&self, duration: Duration) -> u64 {
+        let tick = u64::try_from(crate::limits::CLOCK_TICK.as_millis()).unwrap_or(u64::MAX);
+        self.now().saturating_add(tick).saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    // --- the end -----------------------------------------------------------------------------------------------
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn ended(&self) -> Option<End> {
+        self.ended.get().copied()
+    }
+
+    /// Marks the node as ended. `false`: it has ended already.
+    pub(super) fn mark_ended(&self, end: End) -> bool {
+        let first = self.ended.set(end).is_ok();
+        self.has_ended.store(true, Ordering::Release);
+        first
+    }
+
+    /// Gives back the claim on the store, wakes everything that waits on the node itself, and forgets its queues.
+    pub(super) fn release(&self) {
+        let claimed = self.store.lock().take();
+        if let Some(store) = claimed {
+            store.detach();
+        }
+        self.over.notify_waiters();
+        self.sweep.notify_one();
+        self.room.notify_waiters();
+        self.to_commit.lock().clear();
+        self.watched.lock().clear();
+        self.idle.lock().clear();
+    }
+
+    // --- commits -----------------------------------------------------------------------------------------------
+
+    /// Puts a name with finished writes into the committer's queue.
+    pub(crate) fn enqueue(&self, rows: Arc<ActorRows>) {
+        self.to_commit.lock().push_back(rows);
+        self.work.notify_one();
+    }
+
+    /// Everything that waits for the committer.
+    pub(super) fn take_to_commit(&self, into: &mut VecDeque<Arc<ActorRows>>) {
+        into.append(&mut self.to_commit.lock());
+    }
+
+    pub(crate) fn count_uncommitted(&self, bytes: usize) {
+        self.uncommitted_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_held(&self, replies: usize) {
+        self.held.fetch_add(replies, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settle_uncommitted(&self, bytes: usize, replies: usize) {
+        self.uncommitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.held.fetch_sub(replies, Ordering::Relaxed);
+        self.room.notify_waiters();
+    }
+
+    pub(crate) fn uncommitted_bytes(&self) -> usize {
+        self.uncommitted_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Whether so much waits to be committed that actors have to wait.
+    pub(crate) fn is_backed_up(&self) -> bool {
+        self.uncommitted_bytes() >= UNCOMMITTED_BYTES_MAX || self.held() >= HELD_REPLIES_MAX
+    }
+
+    /// Waits until the committer has caught up, or the node has ended.
+    pub(crate) async fn wait_for_room(&self) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if !self.is_backed_up() || self.has_ended() {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    // --- messages and actors -----------------------------------------------------------------------------------
+
+    /// Counts a message that is about to be queued. `false`: the node has too many already.
+    pub(crate) fn count_queued(&self) -> bool {
+        let admitted = self.queued.fetch_add(1, Ordering::Relaxed) < self.settings.queued_messages_max;
+        if !admitted {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    pub(crate) fn uncount_queued(&self, messages: usize) {
+        self.queued.fetch_sub(messages, Ordering::Relaxed);
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_cached(&self, before: usize, now: usize) {
+        if now > before {
+            self.cached_bytes.fetch_add(now - before, Ordering::Relaxed);
+        } else if before > now {
+            self.cached_bytes.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.cached_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many activations there are above the node's bound.
+    pub(crate) fn surplus(&self) -> usize {
+        self.active.load(Ordering::Relaxed).saturating_sub(self.settings.max_active)
+    }
+
+    /// Counts a new activation.
+    pub(crate) fn count_activation(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        self.activations.fetch_add(1, Ordering::Relaxed);
+        if self.surplus() > 0 {
+            self.sweep.notify_one();
+        }
+    }
+
+    /// Has the sweeper watch a slot until it says that there is nothing to watch.
+    pub(crate) fn watch(&self, slot: Arc<dyn AnySlot>) {
+        self.watched.lock().push(slot);
+    }
+
+    pub(super) fn watched(&self) -> &Mutex<Vec<Arc<dyn AnySlot>>> {
+        &self.watched
+    }
+
+    /// Files a slot as the most recently used idle one.
+    pub(crate) fn file_idle(&self, slot: Weak<dyn AnySlot>) {
+        self.idle.lock().push_back(slot);
+    }
+
+    /// Puts a slot that has time yet back to the head of the queue.
+    pub(super) fn file_least_recent(&self, slot: Weak<dyn AnySlot>) {
+        self.idle.lock().push_front(slot);
+    }
+
+    pub(super) fn least_recently_used(&self) -> Option<Arc<dyn AnySlot>> {
+        let mut idle = self.idle.lock();
+        loop {
+            if let Some(slot) = idle.pop_front()?.upgrade() {
+                return Some(slot);
+            }
+        }
+    }
+
+    pub(super) fn idle(&self) -> usize {
+        self.idle.lock().len()
+    }
+
+    /// Counts a cast that could not be delivered. Nobody waits for its answer, so it is logged.
+    pub(crate) fn count_dropped_cast(&self, actor: &crate::name::ActorName, error: &CallError) {
+        self.dropped_casts.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(%actor, %error, "a cast was dropped");
+    }
+}

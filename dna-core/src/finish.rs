@@ -1,0 +1,82 @@
+//! What becomes of a message whose handler has ended: its writes, what it sends out, and its answer.
+
+use std::sync::Arc;
+
+use crate::{
+    actor::{Actor, Handled},
+    call_error::CallError,
+    outcome::Outcome,
+    partition::Waiting,
+    reply::{Answer, ReplyCell},
+    run::Stop,
+    scope::Scope,
+    slot::Slot,
+};
+
+/// What is known of a message that is rolled back in this scope: a call that it made may have had effect.
+pub(crate) fn outcome(scope: &Scope) -> Outcome {
+    if scope.sent { Outcome::Unknown } else { Outcome::NotApplied }
+}
+
+/// Ends a message. `false`: its activation is to be dropped.
+pub(crate) fn message<A: Actor>(
+    slot: &Slot<A>,
+    scope: &mut Scope,
+    reply: Option<Arc<ReplyCell<A::Reply>>>,
+    handled: Result<Handled<A::Reply>, Stop>,
+) -> bool {
+    let outcome = outcome(scope);
+    let (result, survives) = match handled {
+        Ok(Handled { reply, failed }) => {
+            (writes(slot, scope, !failed).map(|()| Answer::Reply { reply, outcome }), true)
+        }
+        Err(stop) => (Err(stopped(slot, scope, &stop)), false),
+    };
+    let answer = result.unwrap_or_else(Answer::Failed);
+    match (reply, answer) {
+        (Some(reply), answer) => send(slot, reply, answer, outcome),
+        (None, Answer::Failed(error)) => slot.shared().count_dropped_cast(slot.name(), &error),
+        (None, Answer::Reply { .. }) => {}
+    }
+    survives
+}
+
+/// Commits, or takes back, what was written in `scope`, and sees to what it sends out.
+pub(crate) fn writes<A: Actor>(slot: &Slot<A>, scope: &mut Scope, keep: bool) -> Result<(), CallError> {
+    let position = slot.rows.conclude(scope, keep);
+    let posts = std::mem::take(&mut scope.outbox);
+    let position = position?;
+    if keep && !posts.is_empty() {
+        slot.rows.gate(position, Waiting::Posts(posts));
+    }
+    Ok(())
+}
+
+/// Takes back what was written in `scope` by something that did not end by itself.
+pub(crate) fn stopped<A: Actor>(slot: &Slot<A>, scope: &mut Scope, stop: &Stop) -> CallError {
+    let outcome = outcome(scope);
+    if matches!(stop, Stop::Panicked) {
+        tracing::error!(actor = %slot.name(), "a handler panicked, its writes are rolled back");
+    }
+    match (writes(slot, scope, false), stop) {
+        (Err(error), _) => error,
+        (Ok(()), Stop::Panicked) => CallError::Panicked { outcome },
+        (Ok(()), Stop::Ended(end)) => end.error(outcome),
+    }
+}
+
+/// Lets an answer go as soon as everything that it may show is durable.
+pub(crate) fn send<A: Actor>(
+    slot: &Slot<A>,
+    reply: Arc<ReplyCell<A::Reply>>,
+    answer: Answer<A::Reply>,
+    outcome: Outcome,
+) {
+    let position = slot.rows.finished();
+    if slot.rows.is_committed(position) && !slot.shared().has_ended() {
+        reply.answer(answer);
+    } else {
+        reply.hold(answer);
+        slot.rows.gate(position, Waiting::Reply { cell: reply, outcome });
+    }
+}

@@ -1,0 +1,133 @@
+//! In-process durable actors: the engine of DNA, and the ports through which it meets a store.
+//!
+//! Every name of an [`Actor`] type is one actor. It starts on its first message, handles its messages in order and in
+//! batches, and keeps its state in a [`Store`]. A reply leaves only when everything that it may show is durable; many
+//! actors' writes share one commit. `#[dna::actor]` writes the [`Actor`] implementation; by hand it is what you see
+//! here.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use dna_core::{
+//!     Access, Actor, Actors, Call, Client, Context, Engine, Error, Handled, Memory, Partition, Settings, StorageModule,
+//! };
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// A storage module of our own: one number.
+//! struct Cell(Partition);
+//!
+//! impl StorageModule for Cell {
+//!     fn open(partition: Partition) -> Self {
+//!         Cell(partition)
+//!     }
+//! }
+//!
+//! struct Counter {
+//!     cell: Cell,
+//! }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! enum Message {
+//!     Add { amount: u64 },
+//! }
+//!
+//! impl Actor for Counter {
+//!     const KIND: &'static str = "Counter";
+//!     type Message = Message;
+//!     type Reply = u64;
+//!     type Client = Client<Self>;
+//!
+//!     async fn init(context: Context<Self>) -> Result<Self, Error> {
+//!         Ok(Counter { cell: context.open("total")? })
+//!     }
+//!
+//!     fn access(_: &Message) -> Access {
+//!         Access::Exclusive
+//!     }
+//!
+//!     async fn handle(&self, _: Message) -> Handled<u64> {
+//!         Handled::failed(0)
+//!     }
+//!
+//!     async fn handle_mut(&mut self, Message::Add { amount }: Message) -> Handled<u64> {
+//!         let Ok(stored) = self.cell.0.get(b"n").await else { return Handled::failed(0) };
+//!         let before = stored.and_then(|n| n.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
+//!         let after = before + amount;
+//!         self.cell.0.put("n".into(), after.to_be_bytes().to_vec().into());
+//!         Handled::done(after)
+//!     }
+//! }
+//!
+//! fn add(counter: &Client<Counter>, amount: u64) -> Call<Counter, u64> {
+//!     counter.call(Message::Add { amount }, |total| Some(Ok(total)))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
+//! let engine = Engine::start(Arc::new(Memory::new()), Actors::new().with::<Counter>(), Settings::default()).await?;
+//! let visits = engine.client::<Counter>("visits");
+//! assert_eq!(add(&visits, 2).await?, 2);
+//! assert_eq!(add(&visits, 3).await?, 5);
+//! engine.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod activation;
+mod actor;
+mod call;
+mod call_error;
+mod client;
+mod codec;
+mod context;
+mod engine;
+mod error;
+mod events;
+mod finish;
+pub mod limits;
+mod mailbox;
+mod memory;
+mod module;
+mod name;
+mod outcome;
+mod partition;
+mod registry;
+mod reply;
+mod run;
+mod runtime;
+mod schedule;
+mod scope;
+mod slot;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod worker;
+mod write_error;
+
+pub use actor::{Access, Actor, ActorOptions, Fallible, Handled};
+pub use call::{Call, Cast};
+pub use call_error::{CallError, InvalidName, Loss, Overload};
+pub use client::Client;
+pub use context::{AnyActor, Context, FromContext, OpenError};
+pub use engine::{Actors, Engine, Settings, ShutdownError, StartError, Stats};
+pub use error::{Error, ErrorKind, Result};
+pub use events::{Event, Events, Responder};
+pub use memory::Memory;
+pub use module::StorageModule;
+pub use name::{ActorName, NameError};
+pub use outcome::Outcome;
+pub use partition::Partition;
+pub use schedule::{Scheduled, TooManyScheduled};
+pub use store::{ActorWrites, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, Store, Write, WriteKind};
+pub use write_error::WriteError;
+
+/// What `#[dna::actor]` expands to. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use serde;
+
+    pub use crate::{
+        Access, Actor, ActorOptions, Call, CallError, Client, Context, Error, Event, Events, Fallible, FromContext,
+        Handled,
+    };
+}

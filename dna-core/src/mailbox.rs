@@ -1,0 +1,232 @@
+//! A bounded queue of messages: first come, first served, also for those that wait for room.
+//!
+//! Messages beyond the bound stand in the same queue and are *admitted* as those before them are taken; a cast is done
+//! when it is admitted. So a sender that waits for room keeps its place, and order never depends on who wakes first.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+};
+
+use crate::{
+    actor::Actor,
+    call_error::Overload,
+    reply::{Held, ReplyCell},
+    schedule::Timer,
+    scope::Chain,
+};
+
+/// A message on its way.
+pub(crate) struct Envelope<A: Actor> {
+    pub(crate) message: A::Message,
+    /// Where the answer goes; a cast has none.
+    pub(crate) reply: Option<Arc<ReplyCell<A::Reply>>>,
+    /// When it expires, on the node's coarse clock.
+    pub(crate) deadline: u64,
+    /// Who waits for its answer.
+    pub(crate) waiting: Option<Arc<Chain>>,
+    /// The schedule that sent it.
+    pub(crate) timer: Option<Arc<Timer>>,
+    /// Where it is a cast that had to wait for room.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+/// Settles whether a cast that waits for room is started or withdrawn: whoever claims it first decides.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ticket(Arc<AtomicBool>);
+
+impl Ticket {
+    /// `false`: the other side was first.
+    pub(crate) fn claim(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// What a mailbox has for its actor's task.
+pub(crate) enum Next {
+    /// Messages were moved into the batch.
+    Batch,
+    /// Commits have come in since the last time.
+    Committed,
+    /// The activation is to be dropped.
+    Passivate,
+    /// Nothing has come for a while: the task may end.
+    Rest,
+}
+
+/// Where a message stands in its mailbox.
+#[derive(Debug)]
+pub(crate) struct Place {
+    number: u64,
+    /// Of a cast that has to wait for room.
+    pub(crate) ticket: Option<Ticket>,
+}
+
+pub(crate) struct Mailbox<A: Actor> {
+    queue: VecDeque<Envelope<A>>,
+    capacity: usize,
+    /// How many messages have ever been taken out.
+    taken: u64,
+    /// Calls that may still have to be told that their deadline has passed, in the order of their coming.
+    calls: VecDeque<Outstanding>,
+    /// No call's deadline is earlier.
+    earliest_deadline: u64,
+    /// Casts that wait to be admitted.
+    room: VecDeque<(u64, Waker)>,
+    /// Something is to be done between batches.
+    pub(crate) committed: bool,
+    pub(crate) passivate: bool,
+    pub(crate) rest: bool,
+}
+
+struct Outstanding {
+    place: u64,
+    deadline: u64,
+    cell: Arc<dyn Held>,
+}
+
+impl<A: Actor> Mailbox<A> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Mailbox {
+            queue: VecDeque::new(),
+            capacity,
+            taken: 0,
+            calls: VecDeque::new(),
+            earliest_deadline: u64::MAX,
+            room: VecDeque::new(),
+            committed: false,
+            passivate: false,
+            rest: false,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
+    /// How many messages have ever come.
+    pub(crate) fn received(&self) -> u64 {
+        self.taken + self.queue.len() as u64
+    }
+
+    /// Puts a message at the end of the queue. With `no_wait` a message that would have to wait for room is refused.
+    pub(crate) fn push(&mut self, mut envelope: Envelope<A>, no_wait: bool) -> Result<Place, (Overload, Envelope<A>)> {
+        if no_wait && self.queue.len() >= self.capacity {
+            return Err((Overload::Mailbox, envelope));
+        }
+        let place = self.received();
+        if let Some(reply) = &envelope.reply {
+            self.earliest_deadline = self.earliest_deadline.min(envelope.deadline);
+            self.calls.push_back(Outstanding { place, deadline: envelope.deadline, cell: reply.clone() });
+        }
+        let mut ticket = None;
+        if envelope.reply.is_none() && self.queue.len() >= self.capacity {
+            ticket = Some(Ticket::default());
+            envelope.ticket = ticket.clone();
+        }
+        self.queue.push_back(envelope);
+        Ok(Place { number: place, ticket })
+    }
+
+    /// Whether the mailbox has had room for a message.
+    pub(crate) fn is_admitted(&self, place: &Place) -> bool {
+        self.admits(place.number)
+    }
+
+    fn admits(&self, place: u64) -> bool {
+        place < self.taken + self.capacity as u64
+    }
+
+    /// Has `waker` woken when the message at `place` is admitted.
+    pub(crate) fn wait_for_room(&mut self, place: &Place, waker: &Waker) {
+        match self.room.iter_mut().find(|(waiting, _)| *waiting == place.number) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.room.push_back((place.number, waker.clone())),
+        }
+    }
+
+    /// Says what the task is to do next, and moves up to `max` messages into `batch` if that is it. The wakers are those
+    /// of casts that were admitted by this.
+    pub(crate) fn next(&mut self, batch: &mut VecDeque<Envelope<A>>, max: usize) -> Option<(Next, Vec<Waker>)> {
+        if std::mem::take(&mut self.committed) {
+            return Some((Next::Committed, Vec::new()));
+        }
+        if !self.queue.is_empty() {
+            self.rest = false;
+            let count = self.queue.len().min(max);
+            if count == self.queue.len() && batch.is_empty() {
+                std::mem::swap(&mut self.queue, batch);
+            } else {
+                batch.extend(self.queue.drain(..count));
+            }
+            self.taken += count as u64;
+            self.forget_answered();
+            return Some((Next::Batch, self.admit()));
+        }
+        if std::mem::take(&mut self.passivate) {
+            return Some((Next::Passivate, Vec::new()));
+        }
+        std::mem::take(&mut self.rest).then(|| (Next::Rest, Vec::new()))
+    }
+
+    /// Everything that is queued, for good.
+    pub(crate) fn drain(&mut self) -> (VecDeque<Envelope<A>>, Vec<Waker>) {
+        let queue = std::mem::take(&mut self.queue);
+        self.calls = VecDeque::new();
+        (queue, std::mem::take(&mut self.room).into_iter().map(|(_, waker)| waker).collect())
+    }
+
+    /// Gives back memory that a burst has left behind.
+    pub(crate) fn shrink(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+        self.forget_answered();
+        if self.calls.is_empty() {
+            self.calls = VecDeque::new();
+        }
+    }
+
+    /// Tells the calls whose deadline has passed.
+    pub(crate) fn expire(&mut self, now: u64) -> Vec<(Arc<dyn Held>, bool)> {
+        if now < self.earliest_deadline {
+            return Vec::new();
+        }
+        let mut expired = Vec::new();
+        let mut kept = VecDeque::with_capacity(self.calls.len());
+        self.earliest_deadline = u64::MAX;
+        for call in std::mem::take(&mut self.calls) {
+            if call.deadline <= now {
+                expired.push((call.cell, self.admits(call.place)));
+            } else if Arc::strong_count(&call.cell) > 1 {
+                self.earliest_deadline = self.earliest_deadline.min(call.deadline);
+                kept.push_back(call);
+            }
+        }
+        self.calls = kept;
+        expired
+    }
+
+    /// Drops the oldest calls that nobody else has an eye on: they are answered, and the answer is taken.
+    fn forget_answered(&mut self) {
+        while self.calls.front().is_some_and(|call| Arc::strong_count(&call.cell) == 1) {
+            self.calls.pop_front();
+        }
+    }
+
+    fn admit(&mut self) -> Vec<Waker> {
+        let mut admitted = Vec::new();
+        while self.room.front().is_some_and(|(place, _)| self.admits(*place)) {
+            admitted.extend(self.room.pop_front().map(|(_, waker)| waker));
+        }
+        admitted
+    }
+}

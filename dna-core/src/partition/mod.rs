@@ -1,0 +1,296 @@
+//! The write buffer and the output gate of one name, and the handle that storage modules have of it.
+//!
+//! Both belong to the name, not to an activation: whatever happens to the actor, a reader sees what waits to be
+//! committed, and a reply that shows it waits for that commit. This module knows nothing of mailboxes and handlers; it
+//! finds the running handler's [`Scope`](crate::scope::Scope) only to refuse what does not come from one.
+
+mod buffer;
+mod gate;
+mod handle;
+mod scan;
+
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    call_error::CallError,
+    engine::{End, Shared},
+    name::ActorName,
+    outcome::Outcome,
+    scope::Scope,
+    store::Refusal,
+};
+
+use self::{buffer::Buffer, gate::Gate};
+
+pub(crate) use self::{
+    buffer::{Savepoint, Taken},
+    gate::Waiting,
+};
+pub use handle::Partition;
+
+/// The rows of one name that are not the store's alone, and everything that waits for their commit.
+pub(crate) struct ActorRows {
+    name: ActorName,
+    shared: Arc<Shared>,
+    /// Told after each commit, where the actor has an `after_persist`.
+    observer: OnceLock<Weak<dyn CommitObserver>>,
+    /// Raised when a commit was refused: everything computed before is void.
+    generation: AtomicU64,
+    finished: AtomicU64,
+    committed: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    buffer: Buffer,
+    gate: Gate,
+    /// Whether the committer has this name in its queue.
+    queued: bool,
+    /// Bytes of finished writes, as counted against the node's bound: waiting, and taken by the committer.
+    waiting_bytes: usize,
+    taken_bytes: usize,
+    /// What of the cache is counted in the node's total.
+    counted_cache_bytes: usize,
+    refusal: Option<Refusal>,
+    ended: Option<End>,
+}
+
+/// Someone to be told of commits.
+pub(crate) trait CommitObserver: Send + Sync {
+    fn committed(self: Arc<Self>);
+}
+
+impl ActorRows {
+    pub(crate) fn new(name: ActorName, shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new(ActorRows {
+            name,
+            shared,
+            observer: OnceLock::new(),
+            generation: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+            committed: AtomicU64::new(0),
+            inner: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &ActorName {
+        &self.name
+    }
+
+    /// Has `observer` told of every commit from now on.
+    pub(crate) fn observe(&self, observer: Weak<dyn CommitObserver>) {
+        // Set once, when the slot is made.
+        drop(self.observer.set(observer));
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The position of the last finished write.
+    pub(crate) fn finished(&self) -> u64 {
+        self.finished.load(Ordering::Acquire)
+    }
+
+    /// Whether everything up to `position` is durable.
+    pub(crate) fn is_committed(&self, position: u64) -> bool {
+        self.committed.load(Ordering::Acquire) >= position
+    }
+
+    /// Whether nothing of this name waits for anything.
+    pub(crate) fn is_settled(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.buffer.is_settled() && inner.gate.is_empty()
+    }
+
+    // --- messages ----------------------------------------------------------------------------------------------
+
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        self.inner.lock().buffer.savepoint()
+    }
+
+    pub(crate) fn roll_back_to(&self, savepoint: Savepoint) {
+        self.inner.lock().buffer.roll_back_to(savepoint);
+    }
+
+    /// Ends the message that runs in `scope`: with `keep` its writes may be committed from now on, else they are taken
+    /// back. Answers the position that its reply has to wait for.
+    pub(crate) fn conclude(&self, scope: &Scope, keep: bool) -> Result<u64, CallError> {
+        let outcome = if scope.sent { Outcome::Unknown } else { Outcome::NotApplied };
+        if !scope.wrote && scope.generation == self.generation() && !self.shared.has_ended() {
+            return Ok(self.finished());
+        }
+        let mut inner = self.inner.lock();
+        if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
+            inner.buffer.roll_back();
+            return Err(end.error(outcome));
+        }
+        if scope.generation != self.generation() {
+            inner.buffer.roll_back();
+            let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
+            return Err(CallError::NotCommitted { refusal, outcome });
+        }
+        if !keep {
+            inner.buffer.roll_back();
+            return Ok(self.finished());
+        }
+        let bytes = inner.buffer.finish().map_err(|error| CallError::Write { error, outcome })?;
+        inner.waiting_bytes += bytes;
+        self.shared.count_uncommitted(bytes);
+        self.count_cache(&mut inner);
+        let finished = inner.buffer.finished();
+        self.finished.store(finished, Ordering::Release);
+        Ok(finished)
+    }
+
+    /// Hands what is finished to the committer.
+    pub(crate) fn flush(self: &Arc<Self>) {
+        if self.is_committed(self.finished()) {
+            return;
+        }
+        let mut inner = self.inner.lock();
+        if inner.buffer.has_untaken() && !inner.queued {
+            inner.queued = true;
+            drop(inner);
+            self.shared.enqueue(self.clone());
+        }
+    }
+
+    /// Lets `waiting` go when everything up to `position` is durable: at once, where it is.
+    pub(crate) fn gate(&self, position: u64, waiting: Waiting) {
+        if self.is_committed(position) && !self.shared.has_ended() {
+            return waiting.release();
+        }
+        let mut inner = self.inner.lock();
+        if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
+            drop(inner);
+            waiting.fail(|outcome| end.error(outcome));
+        } else if self.is_committed(position) {
+            drop(inner);
+            waiting.release();
+        } else {
+            self.shared.count_held(1);
+            inner.gate.hold(position, waiting);
+        }
+    }
+
+    /// Why something that waited at the gate was not let go.
+    pub(crate) fn why_refused(&self) -> CallError {
+        let inner = self.inner.lock();
+        let outcome = Outcome::NotApplied;
+        match inner.ended.or_else(|| self.shared.ended()) {
+            Some(end) => end.error(outcome),
+            None => CallError::NotCommitted { refusal: inner.refusal.unwrap_or(Refusal::Unavailable), outcome },
+        }
+    }
+
+    // --- the committer -----------------------------------------------------------------------------------------
+
+    /// Whether the committer still has to come back to this name.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.inner.lock().queued
+    }
+
+    /// Takes the next part of what is finished, if it fits into `room` bytes.
+    pub(crate) fn take(&self, room: usize) -> Option<Taken> {
+        let mut inner = self.inner.lock();
+        let taken = inner.buffer.take(room);
+        if let Some(taken) = &taken {
+            inner.queued = taken.more;
+            if !taken.more {
+                // Everything that was counted is under way now.
+                let waiting = std::mem::take(&mut inner.waiting_bytes);
+                inner.taken_bytes += waiting;
+            } else {
+                let part = inner.waiting_bytes.min(taken.bytes);
+                inner.waiting_bytes -= part;
+                inner.taken_bytes += part;
+            }
+        } else if !inner.buffer.has_untaken() {
+            inner.queued = false;
+        }
+        taken
+    }
+
+    /// Everything up to `upto` is durable: lets go what waited for it.
+    pub(crate) fn settle(&self, upto: u64) {
+        let mut inner = self.inner.lock();
+        if inner.ended.is_some() {
+            return;
+        }
+        inner.buffer.commit(upto);
+        self.committed.store(upto, Ordering::Release);
+        let released = inner.gate.take_upto(upto);
+        let bytes = std::mem::take(&mut inner.taken_bytes);
+        drop(inner);
+        self.shared.settle_uncommitted(bytes, released.len());
+        for waiting in released {
+            waiting.release();
+        }
+        if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
+            observer.committed();
+        }
+    }
+
+    /// The store took nothing of what was taken: everything since the last commit is void.
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        let mut inner = self.inner.lock();
+        inner.buffer.refuse();
+        inner.refusal = Some(refusal);
+        inner.queued = false;
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.finished.store(inner.buffer.finished(), Ordering::Release);
+        self.committed.store(inner.buffer.committed(), Ordering::Release);
+        let void = inner.gate.take_all();
+        let bytes = std::mem::take(&mut inner.waiting_bytes) + std::mem::take(&mut inner.taken_bytes);
+        self.count_cache(&mut inner);
+        drop(inner);
+        self.shared.settle_uncommitted(bytes, void.len());
+        for (_, waiting) in void {
+            waiting.fail(|outcome| CallError::NotCommitted { refusal, outcome });
+        }
+    }
+
+    /// The node has ended: what the committer had taken is in doubt, the rest was not applied. Nothing is held from now
+    /// on.
+    pub(crate) fn end(&self, end: End) {
+        let mut inner = self.inner.lock();
+        if inner.ended.replace(end).is_some() {
+            return;
+        }
+        let (held, in_doubt) = (inner.gate.take_all(), inner.buffer.taken());
+        let bytes = std::mem::take(&mut inner.waiting_bytes) + std::mem::take(&mut inner.taken_bytes);
+        drop(inner);
+        self.shared.settle_uncommitted(bytes, held.len());
+        for (position, waiting) in held {
+            waiting.fail(|outcome| end.error(if position <= in_doubt { Outcome::Unknown } else { outcome }));
+        }
+    }
+
+    // --- the cache ---------------------------------------------------------------------------------------------
+
+    /// Drops every cached row that the store has too.
+    pub(crate) fn drop_cache(&self) {
+        let mut inner = self.inner.lock();
+        inner.buffer.evict(false);
+        self.count_cache(&mut inner);
+    }
+
+    fn count_cache(&self, inner: &mut Inner) {
+        let now = inner.buffer.cached_bytes();
+        self.shared.count_cached(inner.counted_cache_bytes, now);
+        inner.counted_cache_bytes = now;
+    }
+}
+
+impl Drop for ActorRows {
+    fn drop(&mut self) {
+        self.shared.count_cached(self.inner.get_mut().counted_cache_bytes, 0);
+    }
+}

@@ -1,0 +1,93 @@
+//! All names of one actor type on this node.
+
+use std::{any::Any, sync::Arc};
+
+use foldhash::fast::RandomState;
+use scc::hash_map::Entry;
+
+use crate::{
+    actor::Actor,
+    engine::Shared,
+    name::{ActorName, NameError},
+    slot::{AnySlot, Slot},
+};
+
+pub(crate) struct Registry<A: Actor> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) mailbox_messages_max: usize,
+    pub(crate) max_batch_messages: usize,
+    kind: Arc<str>,
+    slots: scc::HashMap<Arc<str>, Arc<Slot<A>>, RandomState>,
+}
+
+impl<A: Actor> Registry<A> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Arc<Self> {
+        let settings = &shared.settings;
+        let bound = |own: Option<usize>, node: usize| own.unwrap_or(node).max(1);
+        Arc::new(Registry {
+            mailbox_messages_max: bound(A::OPTIONS.mailbox_messages_max, settings.mailbox_messages_max),
+            max_batch_messages: bound(A::OPTIONS.max_batch_messages, settings.max_batch_messages),
+            kind: A::KIND.into(),
+            slots: scc::HashMap::default(),
+            shared,
+        })
+    }
+
+    /// The address of a name of this type.
+    pub(crate) fn address(&self, name: Arc<str>) -> Result<ActorName, NameError> {
+        ActorName::new(self.shared.settings.namespace.clone(), self.kind.clone(), name)
+    }
+
+    /// The slot in service for `name`; made if there is none.
+    pub(crate) fn slot(self: &Arc<Self>, name: &ActorName) -> Arc<Slot<A>> {
+        if let Some(slot) = self.slots.read_sync(name.name(), |_, slot| slot.clone())
+            && !slot.is_retired()
+        {
+            return slot;
+        }
+        match self.slots.entry_sync(name.shared_name()) {
+            Entry::Occupied(mut entry) => {
+                if entry.get().is_retired() {
+                    entry.insert(Slot::new(name.clone(), self.clone()));
+                }
+                entry.get().clone()
+            }
+            Entry::Vacant(entry) => entry.insert_entry(Slot::new(name.clone(), self.clone())).get().clone(),
+        }
+    }
+
+    /// Takes a retired slot out of the map.
+    pub(crate) fn remove(&self, slot: &Arc<Slot<A>>) {
+        self.slots.remove_if_sync(slot.name().name(), |known| Arc::ptr_eq(known, slot));
+    }
+}
+
+/// A registry without its type.
+pub(crate) trait AnyRegistry: Send + Sync {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+
+    /// Every slot there is.
+    fn slots(&self) -> Vec<Arc<dyn AnySlot>>;
+
+    /// Forgets every slot.
+    fn clear(&self);
+}
+
+impl<A: Actor> AnyRegistry for Registry<A> {
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn slots(&self) -> Vec<Arc<dyn AnySlot>> {
+        let mut slots: Vec<Arc<dyn AnySlot>> = Vec::with_capacity(self.slots.len());
+        self.slots.iter_sync(|_, slot| {
+            slots.push(slot.clone());
+            true
+        });
+        slots
+    }
+
+    fn clear(&self) {
+        self.slots.clear_sync();
+    }
+}

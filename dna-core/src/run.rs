@@ -1,0 +1,94 @@
+//! Polling a handler: inside its scope, with its panics caught, and ended with the node.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use crate::{
+    actor::{Actor, Handled},
+    engine::End,
+    reply::ReplyCell,
+    scope::{self, Scope},
+    slot::Slot,
+};
+
+/// Why a handler did not end by itself.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Panicked,
+    Ended(End),
+}
+
+/// Polls once, inside `scope`.
+fn poll_inside<F: Future + ?Sized>(
+    scope: &mut Option<Box<Scope>>,
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output, Stop>> {
+    match scope::enter(scope, || catch_unwind(AssertUnwindSafe(|| future.poll(cx)))) {
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(Err(Stop::Panicked)),
+    }
+}
+
+/// Runs `future` to its end, or to that of the node. When it suspends, the messages before it go to the committer, so
+/// that neither their replies nor its own calls have to wait for it.
+pub(crate) async fn supervise<A: Actor, F: Future>(
+    slot: &Slot<A>,
+    scope: &mut Option<Box<Scope>>,
+    future: F,
+) -> Result<F::Output, Stop> {
+    let mut future = pin!(future);
+    let mut flushed = false;
+    poll_fn(|cx| {
+        if let Some(end) = slot.shared().ended() {
+            return Poll::Ready(Err(Stop::Ended(end)));
+        }
+        let polled = poll_inside(scope, future.as_mut(), cx);
+        if polled.is_pending() {
+            if !std::mem::replace(&mut flushed, true) {
+                slot.rows.flush();
+            }
+            slot.suspend(cx.waker());
+        }
+        polled
+    })
+    .await
+}
+
+/// A `&self` handler and what belongs to it. Its box is used again while handlers end without suspending.
+pub(crate) struct SharedRun<A: Actor, F> {
+    pub(crate) handler: Pin<Box<Option<F>>>,
+    pub(crate) scope: Option<Box<Scope>>,
+    pub(crate) reply: Option<Arc<ReplyCell<A::Reply>>>,
+}
+
+impl<A: Actor, F: Future<Output = Handled<A::Reply>>> SharedRun<A, F> {
+    pub(crate) fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<Result<Handled<A::Reply>, Stop>> {
+        match self.handler.as_mut().as_pin_mut() {
+            Some(handler) => poll_inside(&mut self.scope, handler, cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// A suspended `&self` handler answers its own parts with its result.
+pub(crate) struct Suspended<A: Actor, F>(pub(crate) Option<SharedRun<A, F>>);
+
+impl<A: Actor, F: Future<Output = Handled<A::Reply>>> Future for Suspended<A, F> {
+    type Output = (SharedRun<A, F>, Result<Handled<A::Reply>, Stop>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(run) = self.0.as_mut() else { return Poll::Pending };
+        let Poll::Ready(handled) = run.poll_handler(cx) else { return Poll::Pending };
+        match self.0.take() {
+            Some(run) => Poll::Ready((run, handled)),
+            None => Poll::Pending,
+        }
+    }
+}

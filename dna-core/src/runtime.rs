@@ -1,0 +1,50 @@
+//! The seam to the runtime: time and spawning enter the engine here and nowhere else, so that a simulator can take
+//! their place.
+#![expect(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
+
+use std::{future::Future, time::Duration};
+
+use tokio::{
+    runtime::Handle,
+    time::{Instant, Sleep},
+};
+
+/// Where the engine's tasks run, and the clock that they see.
+#[derive(Debug, Clone)]
+pub(crate) struct Runtime {
+    handle: Handle,
+    started: Instant,
+}
+
+impl Runtime {
+    /// The runtime that this code runs in, if it runs in one.
+    pub(crate) fn current() -> Option<Self> {
+        let handle = Handle::try_current().ok()?;
+        Some(Runtime { handle, started: Instant::now() })
+    }
+
+    /// Runs `task` in the background. It is never joined: who waits for it does so by what it does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.handle.spawn(task));
+    }
+
+    /// Milliseconds since this runtime was taken.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Ends after `duration`.
+pub(crate) fn sleep(duration: Duration) -> Sleep {
+    tokio::time::sleep(duration)
+}
+
+/// Ends with the future, or with `None` after `duration`.
+pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(duration, future).await.ok()
+}
+
+/// Lets the other tasks of the runtime go first.
+pub(crate) async fn yield_now() {
+    tokio::task::yield_now().await;
+}

@@ -1,0 +1,400 @@
+//! One name on this node: its mailbox, its rows, and its activation while no task has it.
+//!
+//! A slot has a task only while there is something to do, and a moment beyond. It leaves the node's map ("retires") when
+//! it has no activation and nothing waits; from then on it takes no message, so that a name never has two slots at work.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Arc, Weak, atomic::Ordering},
+    task::{Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    activation::Activation,
+    actor::Actor,
+    call_error::{CallError, Overload},
+    engine::{End, Shared},
+    mailbox::{Envelope, Mailbox, Next, Place},
+    name::ActorName,
+    outcome::Outcome,
+    partition::{ActorRows, CommitObserver},
+    registry::Registry,
+    reply::Held,
+    worker::Worker,
+};
+
+/// Who sends a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// Not an actor of this node: refused once the node drains.
+    Outside,
+    /// A handler or a schedule: served until the node has ended, so that what has begun can end.
+    Actor,
+}
+
+/// Why a slot did not take a message.
+pub(crate) enum SendError<A: Actor> {
+    /// The slot is no longer in the map: look the name up again.
+    Retired(Envelope<A>),
+    /// The message is refused.
+    Refused(CallError),
+}
+
+pub(crate) struct Slot<A: Actor> {
+    pub(crate) rows: Arc<ActorRows>,
+    pub(crate) registry: Arc<Registry<A>>,
+    state: Mutex<State<A>>,
+}
+
+struct State<A: Actor> {
+    mailbox: Mailbox<A>,
+    task: Task<A>,
+    /// Wakes the task when it waits for something to do.
+    parked: Option<Waker>,
+    /// Wakes the task when a handler of it is suspended and the node has ended.
+    suspended: Option<Waker>,
+    closed: Option<Closed>,
+    /// Whether the sweeper has it in its list.
+    watched: bool,
+    /// Whether it stands in the queue of idle slots, and whether it was used since it was put there.
+    filed: bool,
+    refreshed: bool,
+    idle_since: u64,
+    /// What `Mailbox::received` said at the sweeper's last visit.
+    received: u64,
+}
+
+enum Task<A: Actor> {
+    /// There is none; the activation lies here.
+    Idle(Option<Box<Activation<A>>>),
+    Running,
+}
+
+#[derive(Clone, Copy)]
+enum Closed {
+    Retired,
+    Ended(End),
+}
+
+impl<A: Actor> Slot<A> {
+    pub(crate) fn new(name: ActorName, registry: Arc<Registry<A>>) -> Arc<Self> {
+        let rows = ActorRows::new(name, registry.shared.clone());
+        let slot = Arc::new(Slot {
+            rows: rows.clone(),
+            state: Mutex::new(State {
+                mailbox: Mailbox::new(registry.mailbox_messages_max),
+                task: Task::Idle(None),
+                parked: None,
+                suspended: None,
+                closed: None,
+                watched: false,
+                filed: false,
+                refreshed: false,
+                idle_since: 0,
+                received: 0,
+            }),
+            registry,
+        });
+        if A::OPTIONS.after_persist {
+            let observer: Weak<Self> = Arc::downgrade(&slot);
+            rows.observe(observer);
+        }
+        slot
+    }
+
+    pub(crate) fn name(&self) -> &ActorName {
+        self.rows.name()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.registry.shared
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        matches!(self.state.lock().closed, Some(Closed::Retired))
+    }
+
+    // --- senders -----------------------------------------------------------------------------------------------
+
+    /// Puts a message into the mailbox and sees to it that there is a task.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        envelope: Envelope<A>,
+        sender: Sender,
+        no_wait: bool,
+    ) -> Result<Place, SendError<A>> {
+        let shared = self.shared();
+        let mut state = self.state.lock();
+        match state.closed {
+            Some(Closed::Retired) => return Err(SendError::Retired(envelope)),
+            Some(Closed::Ended(end)) => return Err(SendError::Refused(end.error(Outcome::NotApplied))),
+            None if sender == Sender::Outside && shared.is_draining() => {
+                return Err(SendError::Refused(CallError::Stopped { outcome: Outcome::NotApplied }));
+            }
+            None => {}
+        }
+        if let Some(end) = shared.ended() {
+            return Err(SendError::Refused(end.error(Outcome::NotApplied)));
+        }
+        if !shared.count_queued() {
+            return Err(SendError::Refused(CallError::Overloaded(Overload::Node)));
+        }
+        match state.mailbox.push(envelope, no_wait) {
+            Ok(place) => {
+                self.see_to_it(state);
+                Ok(place)
+            }
+            Err((overload, envelope)) => {
+                shared.uncount_queued(1);
+                drop(state);
+                drop(envelope);
+                Err(SendError::Refused(CallError::Overloaded(overload)))
+            }
+        }
+    }
+
+    /// Whether the message at `place` has been admitted; if not, `waker` is woken when it is.
+    pub(crate) fn poll_admitted(&self, place: &Place, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        let admitted = state.mailbox.is_admitted(place) || state.closed.is_some();
+        if !admitted {
+            state.mailbox.wait_for_room(place, waker);
+        }
+        admitted
+    }
+
+    /// Whether the mailbox has had room for the message at `place`.
+    pub(crate) fn is_admitted(&self, place: &Place) -> bool {
+        self.state.lock().mailbox.is_admitted(place)
+    }
+
+    /// Wakes the slot's task, or starts one.
+    fn see_to_it(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State<A>>) {
+        if let Some(parked) = state.parked.take() {
+            drop(state);
+            parked.wake();
+            return;
+        }
+        if let Task::Idle(activation) = &mut state.task {
+            let activation = activation.take();
+            state.task = Task::Running;
+            let watch = !std::mem::replace(&mut state.watched, true);
+            drop(state);
+            if watch {
+                self.shared().watch(self.clone());
+            }
+            self.shared().runtime.spawn(Worker::new(self.clone(), activation).run());
+        }
+    }
+
+    // --- the task ----------------------------------------------------------------------------------------------
+
+    /// What there is to do next; waits until there is something. `None`: the node has ended. Counts the task as busy
+    /// until [`Slot::pause`].
+    pub(crate) async fn next(&self, batch: &mut VecDeque<Envelope<A>>) -> Option<Next> {
+        let shared = self.shared();
+        poll_fn(|cx| {
+            let mut state = self.state.lock();
+            if state.closed.is_some() {
+                return Poll::Ready(None);
+            }
+            let Some((next, admitted)) = state.mailbox.next(batch, self.registry.max_batch_messages) else {
+                state.parked = Some(cx.waker().clone());
+                return Poll::Pending;
+            };
+            drop(state);
+            shared.busy.fetch_add(1, Ordering::AcqRel);
+            shared.uncount_queued(batch.len());
+            admitted.into_iter().for_each(Waker::wake);
+            Poll::Ready(Some(next))
+        })
+        .await
+    }
+
+    /// The task has done what [`Slot::next`] gave it.
+    pub(crate) fn pause(&self) {
+        self.shared().busy.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// A handler is suspended: `waker` is woken should the node end meanwhile.
+    pub(crate) fn suspend(&self, waker: &Waker) {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            drop(state);
+            waker.wake_by_ref();
+        } else if !state.suspended.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.suspended = Some(waker.clone());
+        }
+    }
+
+    /// The task ends and leaves its activation here, unless there is something to do: then it gets it back.
+    pub(crate) fn rest(
+        self: &Arc<Self>,
+        activation: Option<Box<Activation<A>>>,
+    ) -> Result<(), Option<Box<Activation<A>>>> {
+        let shared = self.shared();
+        let mut state = self.state.lock();
+        if state.closed.is_none() && (!state.mailbox.is_empty() || state.mailbox.committed || state.mailbox.passivate) {
+            return Err(activation);
+        }
+        state.suspended = None;
+        state.mailbox.shrink();
+        if state.closed.is_some() {
+            state.task = Task::Idle(None);
+            drop(state);
+            drop(activation);
+            return Ok(());
+        }
+        let active = activation.is_some();
+        state.task = Task::Idle(activation);
+        state.idle_since = shared.now();
+        if !active && self.retire(&mut state) {
+            drop(state);
+            self.registry.remove(self);
+            return Ok(());
+        }
+        state.refreshed = true;
+        if !std::mem::replace(&mut state.filed, true) {
+            state.refreshed = false;
+            drop(state);
+            let slot: Weak<Self> = Arc::downgrade(self);
+            shared.file_idle(slot);
+        }
+        Ok(())
+    }
+
+    /// Takes a slot without activation out of service, if nothing waits for it.
+    fn retire(&self, state: &mut State<A>) -> bool {
+        let retires = state.mailbox.is_empty() && self.rows.is_settled();
+        if retires {
+            state.closed = Some(Closed::Retired);
+        }
+        retires
+    }
+}
+
+impl<A: Actor> CommitObserver for Slot<A> {
+    fn committed(self: Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.closed.is_none() && !matches!(state.task, Task::Idle(None)) {
+            state.mailbox.committed = true;
+            self.see_to_it(state);
+        }
+    }
+}
+
+/// A slot without its type, as the sweeper and the node see it.
+pub(crate) trait AnySlot: Send + Sync {
+    /// Tells the calls whose deadline has passed, and a task that has had nothing to do since the last visit (with
+    /// `press`: that has nothing to do now) to end. `false`: there is nothing to watch any more.
+    fn sweep(&self, now: u64, press: bool) -> bool;
+
+    /// Whether the slot, taken from the queue of idle ones, is to be passivated, put back, or forgotten.
+    fn review(self: Arc<Self>, now: u64, idle_timeout: u64, press: bool) -> Review;
+
+    /// Passivates the slot as soon as its mailbox is empty.
+    fn passivate(self: Arc<Self>);
+
+    /// Ends it: what is queued is answered, and what is active is dropped.
+    fn end(&self, end: End);
+}
+
+/// What becomes of a slot that was taken from the queue of idle ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Review {
+    /// It is the least recently used one, and has time yet: it belongs at the head of the queue.
+    Early,
+    /// It has been used since it was put there: it belongs at the end.
+    Refreshed,
+    /// It is being passivated, at work, or retired: it leaves the queue.
+    Gone,
+}
+
+impl<A: Actor> AnySlot for Slot<A> {
+    fn sweep(&self, now: u64, press: bool) -> bool {
+        let mut state = self.state.lock();
+        let expired = state.mailbox.expire(now);
+        let received = state.mailbox.received();
+        let quiet = std::mem::replace(&mut state.received, received) == received;
+        let mut parked = None;
+        if (quiet || press) && state.mailbox.is_empty() && state.parked.is_some() {
+            state.mailbox.rest = true;
+            parked = state.parked.take();
+        }
+        let watch = matches!(state.task, Task::Running) || state.mailbox.has_calls();
+        state.watched = watch;
+        drop(state);
+        for (cell, admitted) in expired {
+            Held::expire(&*cell, admitted);
+        }
+        if let Some(parked) = parked {
+            parked.wake();
+        }
+        watch
+    }
+
+    fn review(self: Arc<Self>, now: u64, idle_timeout: u64, press: bool) -> Review {
+        let mut state = self.state.lock();
+        let active = match (&state.closed, &state.task) {
+            (None, Task::Idle(activation)) => activation.is_some(),
+            _ => {
+                state.filed = false;
+                return Review::Gone;
+            }
+        };
+        if active && std::mem::take(&mut state.refreshed) {
+            return Review::Refreshed;
+        }
+        if active && !press && now.saturating_sub(state.idle_since) < idle_timeout {
+            return Review::Early;
+        }
+        if active {
+            state.filed = false;
+            state.mailbox.passivate = true;
+            self.see_to_it(state);
+            return Review::Gone;
+        }
+        if self.retire(&mut state) {
+            drop(state);
+            self.registry.remove(&self);
+            return Review::Gone;
+        }
+        Review::Refreshed
+    }
+
+    fn passivate(self: Arc<Self>) {
+        let mut state = self.state.lock();
+        if state.closed.is_none() && !matches!(state.task, Task::Idle(None)) {
+            state.mailbox.passivate = true;
+            self.see_to_it(state);
+        }
+    }
+
+    fn end(&self, end: End) {
+        let mut state = self.state.lock();
+        if !matches!(state.closed, Some(Closed::Ended(_))) {
+            state.closed = Some(Closed::Ended(end));
+        }
+        let (queue, room) = state.mailbox.drain();
+        let activation = match &mut state.task {
+            Task::Idle(activation) => activation.take(),
+            Task::Running => None,
+        };
+        let tasks = [state.parked.take(), state.suspended.take()];
+        drop(state);
+        self.shared().uncount_queued(queue.len());
+        drop(activation);
+        tasks.into_iter().flatten().chain(room).for_each(Waker::wake);
+        let error = end.error(Outcome::NotApplied);
+        for envelope in queue {
+            match envelope.reply {
+                Some(reply) => reply.fail(error.clone()),
+                None => self.shared().count_dropped_cast(self.name(), &error),
+            }
+        }
+        self.rows.end(end);
+    }
+}

@@ -1,0 +1,413 @@
+//! A slot's task: takes batches from the mailbox and runs the handlers.
+//!
+//! `&mut self` handlers run alone and in order; consecutive `&self` handlers run concurrently, and only those that
+//! suspend cost more than a function call. The task never waits for a commit: replies wait at the gate.
+
+use std::{collections::VecDeque, future::poll_fn, sync::Arc, task::Poll};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use crate::{
+    activation::Activation,
+    actor::{Access, Actor, Handled},
+    call_error::CallError,
+    context::Context,
+    error::Error,
+    events, finish,
+    mailbox::{Envelope, Next},
+    outcome::Outcome,
+    reply::{Answer, Held, ReplyCell},
+    run::{SharedRun, Stop, Suspended, supervise},
+    runtime,
+    schedule::Timers,
+    scope::{Chain, Scope},
+    slot::Slot,
+};
+
+pub(crate) struct Worker<A: Actor> {
+    slot: Arc<Slot<A>>,
+    activation: Option<Box<Activation<A>>>,
+    /// Of the handler that runs, or of the next one.
+    scope: Option<Box<Scope>>,
+    batch: VecDeque<Envelope<A>>,
+}
+
+/// The message for which an actor is activated.
+struct Cause<A: Actor> {
+    deadline: u64,
+    waiting: Option<Arc<Chain>>,
+    reply: Option<Arc<ReplyCell<A::Reply>>>,
+}
+
+impl<A: Actor> Cause<A> {
+    fn of(envelope: &Envelope<A>) -> Self {
+        Cause { deadline: envelope.deadline, waiting: envelope.waiting.clone(), reply: envelope.reply.clone() }
+    }
+}
+
+impl<A: Actor> Worker<A> {
+    pub(crate) fn new(slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>) -> Self {
+        Worker { slot, activation, scope: None, batch: VecDeque::new() }
+    }
+
+    pub(crate) async fn run(mut self) {
+        while let Some(next) = self.slot.clone().next(&mut self.batch).await {
+            match next {
+                Next::Batch => self.handle_batch().await,
+                Next::Committed => self.after_persist().await,
+                Next::Passivate => self.passivate().await,
+                Next::Rest => {}
+            }
+            self.slot.pause();
+            if matches!(next, Next::Passivate | Next::Rest) {
+                match self.slot.rest(self.activation.take()) {
+                    Ok(()) => return,
+                    Err(activation) => self.activation = activation,
+                }
+            }
+        }
+    }
+
+    /// The scope of the handler that runs.
+    fn scope(&mut self) -> &mut Scope {
+        let slot = &self.slot;
+        self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone()))
+    }
+
+    fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
+        self.scope().begin(access, deadline, waiting);
+    }
+
+    /// The deadline of what nobody waits for.
+    fn hook_deadline(&self) -> u64 {
+        let shared = self.slot.shared();
+        shared.deadline(shared.settings.call_timeout)
+    }
+
+    // --- a batch -----------------------------------------------------------------------------------------------
+
+    async fn handle_batch(&mut self) {
+        let many = self.batch.len() > 1;
+        if A::OPTIONS.handle_events {
+            wait_for_room(&self.slot).await;
+            self.handle_events().await;
+        }
+        while let Some(envelope) = self.batch.pop_front() {
+            wait_for_room(&self.slot).await;
+            if !self.is_wanted(&envelope) || !self.activate(Cause::of(&envelope)).await || !start(&envelope) {
+                skip(&envelope);
+            } else if runs_alone(&envelope) {
+                self.handle_alone(envelope).await;
+            } else {
+                self.handle_shared(envelope).await;
+            }
+        }
+        self.slot.rows.flush();
+        if many {
+            // Whoever was answered goes first: what they send next makes the next batch.
+            runtime::yield_now().await;
+        }
+    }
+
+    /// Whether somebody still wants the message to be handled. Who has to be told otherwise is told.
+    fn is_wanted(&self, envelope: &Envelope<A>) -> bool {
+        let shared = self.slot.shared();
+        let error = if let Some(end) = shared.ended() {
+            end.error(Outcome::NotApplied)
+        } else if envelope.deadline <= shared.now() {
+            CallError::TimedOut { outcome: Outcome::NotApplied }
+        } else {
+            return envelope.timer.as_ref().is_none_or(|timer| timer.may_start())
+                && envelope.reply.as_ref().is_none_or(|reply| reply.is_queued());
+        };
+        match &envelope.reply {
+            Some(reply) => reply.fail(error),
+            None => shared.count_dropped_cast(self.slot.name(), &error),
+        }
+        false
+    }
+
+    /// Sees to it that there is an activation. Where `init` fails, that is the answer to `cause`.
+    async fn activate(&mut self, cause: Cause<A>) -> bool {
+        let generation = self.slot.rows.generation();
+        if self.activation.as_ref().is_some_and(|activation| activation.generation == generation) {
+            return true;
+        }
+        drop(self.activation.take());
+        let timers = Arc::new(Timers::default());
+        let context = Context::new(&self.slot, timers.clone());
+        self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect());
+        let made = supervise(&self.slot, &mut self.scope, async { A::init(context).await }).await;
+        let slot = self.slot.clone();
+        let scope = self.scope();
+        let outcome = finish::outcome(scope);
+        let error = match made {
+            Ok(Ok(actor)) => match finish::writes(&slot, scope, true) {
+                Ok(()) => {
+                    self.activation = Some(Activation::new(actor, generation, timers, slot.shared().clone()));
+                    return true;
+                }
+                Err(error) => error,
+            },
+            Ok(Err(error)) => finish::writes(&slot, scope, false).err().unwrap_or(CallError::Init { error, outcome }),
+            Err(stop) => match finish::stopped(&slot, scope, &stop) {
+                CallError::Panicked { outcome } => {
+                    CallError::Init { error: Error::new("it panicked; see the node's log"), outcome }
+                }
+                error => error,
+            },
+        };
+        timers.stop();
+        match cause.reply {
+            Some(reply) if reply.start() => finish::send(&slot, reply, Answer::Failed(error), outcome),
+            Some(_) => {}
+            None => slot.shared().count_dropped_cast(slot.name(), &error),
+        }
+        false
+    }
+
+    /// Handles a message beside which no other runs.
+    async fn handle_alone(&mut self, envelope: Envelope<A>) {
+        let access = A::access(&envelope.message);
+        self.begin(access, envelope.deadline, envelope.waiting.into_iter().collect());
+        let Some(activation) = self.activation.as_deref_mut() else { return };
+        let (actor, message) = (&mut activation.actor, envelope.message);
+        let handler = async {
+            match access {
+                Access::Exclusive => actor.handle_mut(message).await,
+                Access::Shared => actor.handle(message).await,
+            }
+        };
+        let handled = supervise(&self.slot, &mut self.scope, handler).await;
+        if let Some(timer) = &envelope.timer {
+            timer.handled();
+        }
+        let slot = self.slot.clone();
+        if !finish::message(&slot, self.scope(), envelope.reply, handled) {
+            self.activation = None;
+        }
+    }
+
+    /// Handles `first` and the `&self` messages behind it, concurrently.
+    async fn handle_shared(&mut self, first: Envelope<A>) {
+        let Some(activation) = self.activation.take() else { return };
+        let slot = self.slot.clone();
+        let mut survives = true;
+        let mut suspended = FuturesUnordered::new();
+        let mut spare = None;
+        let mut next = Some(first);
+        while let Some(envelope) = next.take() {
+            self.begin(Access::Shared, envelope.deadline, envelope.waiting.into_iter().collect());
+            let mut handler = spare.take().unwrap_or_else(|| Box::pin(None));
+            handler.as_mut().set(Some(call(&activation.actor, envelope.message)));
+            let mut run: SharedRun<A, _> = SharedRun { handler, scope: self.scope.take(), reply: envelope.reply };
+            match poll_fn(|cx| Poll::Ready(run.poll_handler(cx))).await {
+                Poll::Ready(handled) => {
+                    run.handler.as_mut().set(None);
+                    spare = Some(run.handler);
+                    self.scope = run.scope;
+                    survives &= finish::message(&slot, self.scope(), run.reply, handled);
+                }
+                Poll::Pending => {
+                    slot.rows.flush();
+                    suspended.push(Suspended(Some(run)));
+                }
+            }
+            next = self.next_shared();
+        }
+        while let Some((run, handled)) = poll_fn(|cx| {
+            if slot.shared().has_ended() {
+                return Poll::Ready(None);
+            }
+            let polled = suspended.poll_next_unpin(cx);
+            if polled.is_pending() {
+                slot.suspend(cx.waker());
+            }
+            polled
+        })
+        .await
+        {
+            self.scope = run.scope;
+            survives &= finish::message(&slot, self.scope(), run.reply, handled);
+        }
+        if let Some(end) = slot.shared().ended() {
+            for run in suspended.iter_mut().filter_map(|suspended| suspended.0.take()) {
+                self.scope = run.scope;
+                finish::message(&slot, self.scope(), run.reply, Err(Stop::Ended(end)));
+            }
+        }
+        drop(suspended);
+        drop(spare);
+        if survives {
+            self.activation = Some(activation);
+        }
+    }
+
+    /// The next message of the batch, if it can run beside those that are under way.
+    fn next_shared(&mut self) -> Option<Envelope<A>> {
+        while !self.slot.shared().is_backed_up() && self.batch.front().is_some_and(|front| !runs_alone(front)) {
+            let envelope = self.batch.pop_front()?;
+            if self.is_wanted(&envelope) && start(&envelope) {
+                return Some(envelope);
+            }
+            skip(&envelope);
+        }
+        None
+    }
+
+    // --- hooks -------------------------------------------------------------------------------------------------
+
+    /// Gives the whole batch to the actor's `handle_events`, as one message.
+    async fn handle_events(&mut self) {
+        let (mut given, mut replies) = (Vec::new(), Vec::new());
+        let (mut deadline, mut waiting, mut timers) = (0, Vec::new(), Vec::new());
+        while let Some(envelope) = self.batch.pop_front() {
+            if !self.is_wanted(&envelope) || !self.activate(Cause::of(&envelope)).await || !start(&envelope) {
+                skip(&envelope);
+                continue;
+            }
+            let (event, answer) = events::event(envelope.message);
+            given.push(event);
+            replies.push((envelope.reply, answer));
+            deadline = deadline.max(envelope.deadline);
+            waiting.extend(envelope.waiting);
+            timers.extend(envelope.timer);
+        }
+        let Some(activation) = self.activation.as_deref_mut() else { return };
+        if given.is_empty() {
+            return;
+        }
+        let slot = self.slot.clone();
+        let actor = &mut activation.actor;
+        let handler = async { actor.handle_events(events::Events::new(given)).await };
+        self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone())).begin(
+            Access::Exclusive,
+            deadline,
+            waiting,
+        );
+        let handled = supervise(&slot, &mut self.scope, handler).await;
+        timers.iter().for_each(|timer| timer.handled());
+        let scope = self.scope();
+        let outcome = finish::outcome(scope);
+        let survives = handled.is_ok();
+        let failure = match handled {
+            Ok(Ok(())) => finish::writes(&slot, scope, true).err(),
+            Ok(Err(error)) => {
+                Some(finish::writes(&slot, scope, false).err().unwrap_or(CallError::Batch { error, outcome }))
+            }
+            Err(stop) => Some(finish::stopped(&slot, scope, &stop)),
+        };
+        if !survives {
+            self.activation = None;
+        }
+        for (reply, answer) in replies {
+            let answer = match (&failure, answer.take()) {
+                (Some(error), _) => Answer::Failed(error.clone()),
+                (None, Some(reply)) => Answer::Reply { reply, outcome },
+                (None, None) => Answer::Failed(CallError::Unanswered),
+            };
+            match (reply, answer) {
+                (Some(reply), answer) => finish::send(&slot, reply, answer, outcome),
+                (None, Answer::Failed(error)) if !matches!(error, CallError::Unanswered) => {
+                    slot.shared().count_dropped_cast(slot.name(), &error);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn after_persist(&mut self) {
+        if !self.has_valid_activation() {
+            return;
+        }
+        let deadline = self.hook_deadline();
+        self.begin(Access::Shared, deadline, Vec::new());
+        let Some(activation) = self.activation.as_deref() else { return };
+        let actor = &activation.actor;
+        let hook = async { actor.after_persist().await };
+        let ended = supervise(&self.slot, &mut self.scope, hook).await;
+        self.finish_hook(ended);
+    }
+
+    /// Runs `on_stop` and drops the activation.
+    async fn passivate(&mut self) {
+        if self.has_valid_activation() {
+            let deadline = self.hook_deadline();
+            self.begin(Access::Exclusive, deadline, Vec::new());
+            let Some(activation) = self.activation.as_deref_mut() else { return };
+            activation.stop_timers();
+            let actor = &mut activation.actor;
+            let hook = async { actor.on_stop().await };
+            let ended = supervise(&self.slot, &mut self.scope, hook).await;
+            self.finish_hook(ended);
+            self.slot.rows.flush();
+        }
+        self.activation = None;
+        self.slot.rows.drop_cache();
+    }
+
+    fn has_valid_activation(&mut self) -> bool {
+        let generation = self.slot.rows.generation();
+        let valid = self.activation.as_ref().is_some_and(|activation| activation.generation == generation);
+        if !valid {
+            self.activation = None;
+        }
+        valid
+    }
+
+    fn finish_hook(&mut self, ended: Result<(), Stop>) {
+        let slot = self.slot.clone();
+        let error = match ended {
+            Ok(()) => finish::writes(&slot, self.scope(), true).err(),
+            Err(stop) => {
+                self.activation = None;
+                Some(finish::stopped(&slot, self.scope(), &stop))
+            }
+        };
+        if let Some(error) = error {
+            tracing::warn!(actor = %slot.name(), %error, "a hook's writes are rolled back");
+        }
+    }
+}
+
+impl<A: Actor> Drop for Worker<A> {
+    /// What the task had taken and not begun is answered, however the task ends.
+    fn drop(&mut self) {
+        let outcome = Outcome::NotApplied;
+        let error = self.slot.shared().ended().map_or(CallError::Stopped { outcome }, |end| end.error(outcome));
+        for reply in self.batch.drain(..).filter_map(|envelope| envelope.reply) {
+            reply.fail(error.clone());
+        }
+    }
+}
+
+/// Waits while the node has too much to commit.
+async fn wait_for_room<A: Actor>(slot: &Slot<A>) {
+    if slot.shared().is_backed_up() {
+        slot.rows.flush();
+        slot.shared().wait_for_room().await;
+    }
+}
+
+/// The future of a `&self` handler.
+async fn call<A: Actor>(actor: &A, message: A::Message) -> Handled<A::Reply> {
+    actor.handle(message).await
+}
+
+/// Whether no other handler may run beside the message's: `&mut self`, and everything that was scheduled.
+fn runs_alone<A: Actor>(envelope: &Envelope<A>) -> bool {
+    envelope.timer.is_some() || A::access(&envelope.message) == Access::Exclusive
+}
+
+/// Marks a message as started. `false`: nobody waits for it any more.
+fn start<A: Actor>(envelope: &Envelope<A>) -> bool {
+    envelope.reply.as_ref().is_none_or(|reply| reply.start())
+        && envelope.ticket.as_ref().is_none_or(|ticket| ticket.claim())
+}
+
+/// Lets go a message that is not handled.
+fn skip<A: Actor>(envelope: &Envelope<A>) {
+    if let Some(timer) = &envelope.timer {
+        timer.handled();
+    }
+}

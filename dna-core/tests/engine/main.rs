@@ -1,0 +1,5 @@
+//! The engine, over the memory store and its faults.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
+mod basics;
+mod support;

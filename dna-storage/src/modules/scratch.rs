@@ -1,0 +1,72 @@
+//! The buffer that a thread encodes keys and values into. It knows nothing of what is encoded.
+
+use std::cell::Cell;
+
+use bytes::Bytes;
+
+use super::limits::SCRATCH_KEPT_BYTES_MAX;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What `write` has written, in one allocation of exactly its size.
+///
+/// The buffer is taken out while `write` runs, since that is user code: one that encodes in turn finds an empty
+/// buffer, and one that panics loses it. Neither finds a foreign one.
+pub(super) fn collect<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+    buffer.clear();
+    let written = write(&mut buffer).map(|()| Bytes::copy_from_slice(&buffer));
+    if buffer.capacity() <= SCRATCH_KEPT_BYTES_MAX {
+        // Fails only while the thread ends, when nobody is left to reuse the buffer.
+        let _ = BUFFER.try_with(|kept| kept.set(buffer));
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    fn bytes_of(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+        let Ok(bytes) = collect(|buffer| {
+            write(buffer);
+            Ok::<(), Infallible>(())
+        });
+        bytes
+    }
+
+    #[test]
+    fn nothing_of_an_earlier_use_is_left() {
+        assert_eq!(bytes_of(|buffer| buffer.extend_from_slice(b"long")), &b"long"[..]);
+        assert_eq!(bytes_of(|buffer| buffer.push(b's')), &b"s"[..]);
+    }
+
+    #[test]
+    fn a_writer_may_encode_in_turn() {
+        let outer = bytes_of(|buffer| {
+            buffer.push(b'a');
+            assert_eq!(bytes_of(|inner| inner.push(b'b')), &b"b"[..]);
+            buffer.push(b'c');
+        });
+        assert_eq!(outer, &b"ac"[..]);
+    }
+
+    #[test]
+    fn a_large_buffer_is_not_kept_and_one_at_the_limit_is() {
+        let kept = |bytes: usize| {
+            bytes_of(|buffer| buffer.reserve_exact(bytes));
+            BUFFER.with(|kept| {
+                let buffer = kept.take();
+                let capacity = buffer.capacity();
+                drop(buffer);
+                capacity
+            })
+        };
+        assert_eq!(kept(SCRATCH_KEPT_BYTES_MAX), SCRATCH_KEPT_BYTES_MAX);
+        assert_eq!(kept(SCRATCH_KEPT_BYTES_MAX + 1), 0);
+    }
+}

@@ -1,0 +1,158 @@
+//! The developer commands of the workspace. Owns the command line; what a command does stands in its own module, and
+//! none of them knows anything of what the crates do.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a command-line program: it prints, measures real time and waits for real processes"
+)]
+
+mod cargo;
+mod ci;
+mod counts;
+mod error;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{error::Error, workspace::Workspace};
+
+/// Developer commands of the DNA workspace.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    after_help = "Examples:\n  \
+        cargo xtask test                    every test that needs no server\n  \
+        cargo xtask test -p dna-core gate   the tests of one crate whose name has `gate` in it\n  \
+        cargo xtask tidy                    layers, file sizes, documents\n  \
+        cargo xtask ci                      everything that must pass before a change goes in\n  \
+        cargo xtask ci fmt clippy           two of its steps\n\n\
+        `cargo xtask help <COMMAND>` says more."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every test that needs no server.
+    ///
+    /// Runs `cargo test --workspace --all-features --no-fail-fast`, doc tests included, and sums up the results.
+    /// Arguments go on to `cargo test`, and those behind `--` to the test runner. Naming a package takes the place of
+    /// `--workspace`, naming features that of `--all-features`.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask test                              everything\n  \
+        cargo xtask test crash                        the tests whose path has `crash` in it\n  \
+        cargo xtask test -p dna-storage               one crate\n  \
+        cargo xtask test -p dna-storage --no-default-features\n  \
+        cargo xtask test --doc                        the doc tests only\n  \
+        cargo xtask test -- --nocapture               show what the tests print\n  \
+        cargo xtask test -p dna-core -- --exact name::of::a_test\n\n\
+        The exit code is that of `cargo test`."
+    )]
+    Test {
+        /// Arguments for `cargo test`; those behind `--` go to the test runner.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        args: Vec<OsString>,
+    },
+
+    /// Run everything that must pass before a change goes in.
+    ///
+    /// All steps run, one after another, also behind a failing one; a table at the end has the result and the time of
+    /// each. The last line is `N passed, N failed`: a step counts as one, and a step that runs tests as its tests.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask ci                 all steps\n  \
+        cargo xtask ci --list          the steps and their commands\n  \
+        cargo xtask ci fmt tidy        only these steps\n  \
+        cargo xtask ci --skip deny     all but these (repeat the option for more)\n\n\
+        The exit code is 0 only if nothing failed."
+    )]
+    Ci(ci::Options),
+
+    /// Check what the workspace asks of its own tree.
+    ///
+    /// The layers of the crates, the shape and size of files, forbidden words, that each line of SEMANTICS.md names a
+    /// test that exists, that manifests inherit from the root, that links lead somewhere. Compiles nothing.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Each problem is printed as `file:line: what is wrong; what to do`.\n\
+        The exit code is 0 only if there is none."
+    )]
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse_from(escaped(env::args_os().collect())).command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The arguments, with a `--` in front of those of `test`: else the first one of theirs would be taken for it.
+fn escaped(mut args: Vec<OsString>) -> Vec<OsString> {
+    let is_help = |arg: Option<&OsString>| arg.is_some_and(|arg| arg == "--help" || arg == "-h");
+    if args.get(1).is_some_and(|command| command == "test") && !is_help(args.get(2)) {
+        args.insert(2, "--".into());
+    }
+    args
+}
+
+fn run(command: Command) -> Result<ExitCode, Error> {
+    let workspace = Workspace::read()?;
+    let passed = match command {
+        Command::Test { args } => return test::run(&workspace, &args),
+        Command::Ci(options) => ci::run(&workspace, &options)?,
+        Command::Tidy => tidy::run(&workspace)?.is_empty(),
+    };
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_of_test_reach_the_runner_untouched() {
+        let table: [&[&str]; 5] = [
+            &[],
+            &["-p", "dna-core", "gate", "--", "--nocapture", "--exact"],
+            &["--", "--nocapture"],
+            &["--doc"],
+            &["-p", "dna", "--help"],
+        ];
+        for given in table {
+            let line = ["xtask", "test"].iter().chain(given).map(OsString::from).collect();
+            let Command::Test { args } = Cli::parse_from(escaped(line)).command else { panic!("not `test`") };
+            assert_eq!(args, given);
+        }
+    }
+
+    #[test]
+    fn other_arguments_stay_as_they_are() {
+        for line in [&["xtask"][..], &["xtask", "test", "--help"], &["xtask", "ci", "test"]] {
+            let line = line.iter().map(OsString::from).collect::<Vec<_>>();
+            assert_eq!(escaped(line.clone()), line);
+        }
+    }
+}

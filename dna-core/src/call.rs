@@ -20,7 +20,7 @@ use crate::{
     limits::CALL_CHAIN_MAX,
     mailbox::{Envelope, Place},
     outcome::Outcome,
-    partition::{ActorRows, Waiting},
+    partition::{self, ActorRows},
     reply::{Answer, ReplyCell, timed_out},
     runtime,
     scope::{self, Chain},
@@ -29,6 +29,9 @@ use crate::{
 
 /// Time-outs below this have a timer of their own; all others are kept by the node's coarse clock, for nothing.
 const COARSE_FROM: Duration = Duration::from_secs(1);
+
+/// Where a cast stands that has to wait for room.
+type WaitsForRoom<A> = (Arc<Slot<A>>, Place);
 
 type TargetResult<A> = Result<Arc<Target<A>>, CallError>;
 
@@ -71,7 +74,7 @@ struct Sent<A: Actor> {
 #[must_use = "a cast is sent when it is awaited"]
 pub struct Cast<A: Actor> {
     dispatch: Dispatch<A>,
-    waiting: Option<(Arc<Slot<A>>, Place)>,
+    waiting: Option<WaitsForRoom<A>>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -215,7 +218,7 @@ impl<A: Actor> Future for Cast<A> {
 
 impl<A: Actor> Cast<A> {
     /// Sends the message, or puts it into the outbox of the handler that this is polled in. `Some`: it waits for room.
-    fn send(&mut self) -> Result<Option<(Arc<Slot<A>>, Place)>, CallError> {
+    fn send(&mut self) -> Result<Option<WaitsForRoom<A>>, CallError> {
         let route = self.dispatch.route(false)?;
         let message = self.dispatch.take_message()?;
         let envelope =
@@ -266,7 +269,14 @@ struct Dispatch<A: Actor> {
     timeout: Option<Duration>,
     no_wait: bool,
     /// Open when the earlier messages of the actor that makes the call are durable.
-    gate: Option<(oneshot::Receiver<()>, Arc<ActorRows>)>,
+    gate: Option<AtGate>,
+}
+
+/// A call of a handler whose actor's earlier messages are not durable yet.
+struct AtGate {
+    open: oneshot::Receiver<()>,
+    rows: Arc<ActorRows>,
+    deadline: Pin<Box<Sleep>>,
 }
 
 /// How a message is to be sent.
@@ -320,17 +330,24 @@ impl<A: Actor> Dispatch<A> {
     fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<Route<A>, CallError>> {
         let route = self.route(true)?;
         if route.inside && self.gate.is_none() {
+            let patience = route.deadline.saturating_sub(route.target.registry.shared.now());
+            let patience = self.timeout.unwrap_or(Duration::MAX).min(Duration::from_millis(patience));
             self.gate = scope::with(|scope| {
                 let scope = scope.filter(|scope| !scope.rows.is_committed(scope.gate))?;
-                let (open, gate) = oneshot::channel();
-                scope.rows.gate(scope.gate, Waiting::Call(open));
-                Some((gate, scope.rows.clone()))
+                let (release, open) = oneshot::channel();
+                scope.rows.gate(scope.gate, partition::Waiting::Call(release));
+                Some(AtGate { open, rows: scope.rows.clone(), deadline: Box::pin(runtime::sleep(patience)) })
             });
         }
-        if let Some((gate, rows)) = &mut self.gate
-            && ready!(Pin::new(gate).poll(cx)).is_err()
-        {
-            return Poll::Ready(Err(rows.why_refused()));
+        if let Some(gate) = &mut self.gate {
+            match Pin::new(&mut gate.open).poll(cx) {
+                Poll::Ready(Ok(())) => self.gate = None,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(gate.rows.why_refused())),
+                Poll::Pending => {
+                    ready!(gate.deadline.as_mut().poll(cx));
+                    return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
+                }
+            }
         }
         Poll::Ready(Ok(route))
     }

@@ -11,6 +11,7 @@ use crate::{
     engine::{self, EngineInner},
     mailbox::{Envelope, Place},
     name::ActorName,
+    outcome::Outcome,
     registry::Registry,
     slot::{SendError, Sender, Slot},
 };
@@ -86,6 +87,9 @@ impl<A: Actor> Target<A> {
         sender: Sender,
         no_wait: bool,
     ) -> Result<(Arc<Slot<A>>, Place), CallError> {
+        if let Some(end) = self.registry.shared.ended() {
+            return Err(end.error(Outcome::NotApplied));
+        }
         let mut known = self.slot.lock().clone();
         loop {
             let slot = known.take().unwrap_or_else(|| {
@@ -95,7 +99,10 @@ impl<A: Actor> Target<A> {
             });
             match slot.send(envelope, sender, no_wait) {
                 Ok(place) => return Ok((slot, place)),
-                Err(SendError::Refused(error)) => return Err(error),
+                Err(SendError::Refused(error)) => {
+                    slot.retire_if_unused();
+                    return Err(error);
+                }
                 Err(SendError::Retired(back)) => envelope = back,
             }
         }

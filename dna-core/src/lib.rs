@@ -84,6 +84,7 @@ mod engine;
 mod error;
 mod events;
 mod finish;
+mod generated;
 pub mod limits;
 mod mailbox;
 mod memory;
@@ -126,6 +127,7 @@ pub use write_error::WriteError;
 pub mod __private {
     pub use serde;
 
+    pub use crate::generated::{TryCall, misrouted};
     pub use crate::{
         Access, Actor, ActorOptions, Call, CallError, Client, Context, Error, Event, Events, Fallible, FromContext,
         Handled,

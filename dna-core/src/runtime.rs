@@ -34,6 +34,11 @@ impl Runtime {
     }
 }
 
+/// Runs `task` in the background of the runtime that this is called in.
+pub(crate) fn spawn_here(task: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(task));
+}
+
 /// Ends after `duration`.
 pub(crate) fn sleep(duration: Duration) -> Sleep {
     tokio::time::sleep(duration)

@@ -266,6 +266,16 @@ impl<A: Actor> Slot<A> {
         Ok(())
     }
 
+    /// Takes the slot out of service if it was made for a message that was then refused.
+    pub(crate) fn retire_if_unused(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        let unused = state.closed.is_none() && matches!(state.task, Task::Idle(None)) && !state.filed;
+        if unused && self.retire(&mut state) {
+            drop(state);
+            self.registry.remove(self);
+        }
+    }
+
     /// Takes a slot without activation out of service, if nothing waits for it.
     fn retire(&self, state: &mut State<A>) -> bool {
         let retires = state.mailbox.is_empty() && self.rows.is_settled();

@@ -169,14 +169,17 @@ impl Engine {
         }
     }
 
+    /// Passivates everything that has nothing to do, until nothing is left to be done.
     async fn come_to_rest(&self) {
         let shared = &self.inner.shared;
-        let is_idle = || shared.queued() == 0 && shared.busy.load(Ordering::Acquire) == 0;
-        while !shared.has_ended() && !is_idle() {
-            runtime::sleep(SHUTDOWN_POLL).await;
-        }
-        self.passivate_all().await;
-        while !shared.has_ended() && !(is_idle() && shared.uncommitted_bytes() == 0 && shared.held() == 0) {
+        while !shared.has_ended() {
+            if shared.queued() == 0 && shared.busy.load(Ordering::Acquire) == 0 {
+                let active = shared.active.load(Ordering::Relaxed);
+                if active == 0 && shared.uncommitted_bytes() == 0 && shared.held() == 0 {
+                    return;
+                }
+                self.inner.slots().into_iter().for_each(AnySlot::passivate);
+            }
             runtime::sleep(SHUTDOWN_POLL).await;
         }
     }

@@ -40,6 +40,7 @@ impl Ledger {
     }
 
     /// Ends every claim, now and later.
+    #[cfg(feature = "testing")]
     pub(super) fn fence(&mut self) {
         self.fenced = true;
     }
@@ -50,6 +51,7 @@ impl Ledger {
     }
 
     /// What a start of the process makes of it: the rows stay, everything else begins anew.
+    #[cfg(feature = "testing")]
     pub(super) fn reopen(&mut self) {
         self.claimed = false;
         self.fenced = false;

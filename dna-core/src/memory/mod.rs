@@ -19,6 +19,7 @@ pub use self::faults::{MemoryFaults, MemoryStats};
 use self::queue::{Request, State};
 use crate::{
     name::ActorName,
+    runtime,
     store::{AttachError, CommitError, Group, KeyRange, ReadError, Store},
 };
 
@@ -114,7 +115,7 @@ impl Inner {
             return Err(failure);
         }
         if let Some(delay) = delay {
-            tokio::time::sleep(delay).await;
+            runtime::sleep(delay).await;
         }
         if *self.reads_held.borrow() {
             let _waits = WaitingRead::new(&self.reads_waiting);
@@ -181,8 +182,8 @@ impl Store for Memory {
         });
         if let Some((timer, delay)) = timer {
             let inner = self.0.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(delay).await;
+            runtime::spawn_here(async move {
+                runtime::sleep(delay).await;
                 inner.change(|state| state.elapse(timer));
             });
         }

@@ -169,8 +169,9 @@ impl ActorRows {
         }
         let mut inner = self.inner.lock();
         if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
+            let in_doubt = inner.buffer.taken();
             drop(inner);
-            waiting.fail(|outcome| end.error(outcome));
+            waiting.fail(|outcome| end.error(if position <= in_doubt { Outcome::Unknown } else { outcome }));
         } else if self.is_committed(position) {
             drop(inner);
             waiting.release();

@@ -118,13 +118,11 @@ async fn a_list_merges_the_messages_own_writes_over_what_is_committed() {
             }
             for first in [0, 1, 100, count - 1, count] {
                 for limit in [1, 7, LIST_PAGE_ROWS, LIST_PAGE_ROWS + 1, usize::MAX] {
-                    let inside =
-                        || model.range(key(first)..key(count - 3)).map(|(key, value)| (key.clone(), *value));
+                    let inside = || model.range(key(first)..key(count - 3)).map(|(key, value)| (key.clone(), *value));
                     if first < count - 3 {
                         let list = probe.lines.list().start(key(first)).end(key(count - 3)).limit(limit);
                         assert_eq!(list.await?, inside().take(limit).collect::<Vec<_>>());
-                        let list =
-                            probe.lines.list().start(key(first)).end(key(count - 3)).limit(limit).reverse();
+                        let list = probe.lines.list().start(key(first)).end(key(count - 3)).limit(limit).reverse();
                         assert_eq!(list.await?, inside().rev().take(limit).collect::<Vec<_>>());
                     }
                     let behind = model.range(key(first)..).filter(|(found, _)| **found != key(first));
@@ -225,8 +223,7 @@ async fn a_key_and_a_value_at_the_limit_are_stored_and_one_byte_more_rolls_back(
             Ok(())
         })
     });
-    let Err(CallError::Write { error: WriteError::KeyTooLarge { module, bytes, .. }, .. }) = long_key.await
-    else {
+    let Err(CallError::Write { error: WriteError::KeyTooLarge { module, bytes, .. }, .. }) = long_key.await else {
         panic!("a key of one byte too many was taken");
     };
     assert_eq!((module.as_str(), bytes), ("blobs", KEY_BYTES_MAX + 1));
@@ -238,10 +235,7 @@ async fn a_key_and_a_value_at_the_limit_are_stored_and_one_byte_more_rolls_back(
         })
     });
     let error = large_value.await;
-    assert!(
-        matches!(error, Err(CallError::Write { error: WriteError::ValueTooLarge { .. }, .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, Err(CallError::Write { error: WriteError::ValueTooLarge { .. }, .. })), "{error:?}");
     probed.read(|probe| Box::pin(async move { expect_apple(probe, None).await })).await.unwrap();
 }
 
@@ -323,10 +317,7 @@ async fn keys_order_as_their_types_do() {
 
             probe.notes.put_many([("a", 2), ("a\0", 1), ("aa", 0), ("a", 1)].map(|key| (key, String::new())));
             let notes = probe.notes.list().await?.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-            assert_eq!(
-                notes,
-                [("a", 1), ("a", 2), ("a\0", 1), ("aa", 0)].map(|(name, n)| (name.to_owned(), n))
-            );
+            assert_eq!(notes, [("a", 1), ("a", 2), ("a\0", 1), ("aa", 0)].map(|(name, n)| (name.to_owned(), n)));
             let of_a = probe.notes.list().prefix(("a",)).await?;
             assert_eq!(of_a.len(), 2);
             Ok(())

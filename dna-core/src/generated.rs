@@ -1,0 +1,14 @@
+//! What generated code needs beside the public types.
+
+use crate::{actor::Fallible, call::Call};
+
+/// The call of a handler that returns the `Result` type `R`.
+pub type TryCall<A, R> = Call<A, <R as Fallible>::Ok, <R as Fallible>::Err>;
+
+/// The end of an arm of the generated dispatch that the engine never enters: [`Actor::handle`](crate::Actor::handle) is given shared messages
+/// only, [`Actor::handle_mut`](crate::Actor::handle_mut) exclusive ones only.
+#[cold]
+#[track_caller]
+pub fn misrouted(kind: &str, message: &str) -> ! {
+    panic!("invariant: `{kind}::{message}` is given to the dispatch of its own access only");
+}

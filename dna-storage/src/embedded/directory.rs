@@ -1,0 +1,175 @@
+//! The directory of a store: who may have it open, what it is, and how it comes to be.
+//!
+//! `FORMAT` is three lines of text, each ended by a line feed:
+//!
+//! | Line | What |
+//! |---|---|
+//! | 1 | `dna embedded store` |
+//! | 2 | `format N`, N being the version of everything in the directory: 1 |
+//! | 3 | `creating` or `complete` |
+//!
+//! It is only ever replaced whole: written to `FORMAT.new`, synced, renamed, and the directory synced. A directory in
+//! the state `creating` holds nothing that anybody was told is durable, so that creation simply starts over.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::error::{Damage, EmbeddedError};
+
+/// The version of a store's directory that is written, and the highest that is read.
+pub const STORE_FORMAT: u32 = 1;
+
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const ROWS: &str = "rows";
+
+const LOCK: &str = "LOCK";
+const FORMAT: &str = "FORMAT";
+const FORMAT_NEW: &str = "FORMAT.new";
+const MAGIC: &str = "dna embedded store";
+
+/// A directory that this process has locked. The lock ends with the value.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+/// What a directory is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing, or nothing yet.
+    Empty,
+    /// A store whose creation was not finished.
+    Creating,
+    /// A store.
+    Complete,
+}
+
+impl Directory {
+    /// Locks a directory, makes it if it is not there, and calls `create` with its path if it is not a store yet.
+    pub(super) fn open(
+        path: &Path,
+        create: impl FnOnce(&Path) -> Result<(), EmbeddedError>,
+    ) -> Result<Self, EmbeddedError> {
+        make(path)?;
+        // Before anything is touched: this may be somebody else's directory.
+        state(path)?;
+        let directory = Directory { path: path.to_owned(), _lock: lock(path)? };
+        match state(path)? {
+            State::Complete => return Ok(directory),
+            State::Creating => directory.clear()?,
+            State::Empty => {}
+        }
+        directory.mark("creating")?;
+        create(path)?;
+        sync_dir(path)?;
+        directory.mark("complete")?;
+        Ok(directory)
+    }
+
+    /// Removes what an unfinished creation has left.
+    fn clear(&self) -> Result<(), EmbeddedError> {
+        for folder in [JOURNAL, ROWS] {
+            let folder = self.path.join(folder);
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("remove", &folder)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&self, state: &str) -> Result<(), EmbeddedError> {
+        let new = self.path.join(FORMAT_NEW);
+        let text = format!("{MAGIC}\nformat {STORE_FORMAT}\n{state}\n");
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(failed("write", &new))?;
+        fs::rename(&new, self.path.join(FORMAT)).map_err(failed("rename", &new))?;
+        sync_dir(&self.path)
+    }
+}
+
+/// Makes the directory and syncs the one it is in.
+fn make(path: &Path) -> Result<(), EmbeddedError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(path).map_err(failed("create", path))?;
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        _ => sync_dir(Path::new(".")),
+    }
+}
+
+fn lock(path: &Path) -> Result<File, EmbeddedError> {
+    let file_path = path.join(LOCK);
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file_path);
+    let file = options.map_err(failed("open", &file_path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed("lock", &file_path)(error)),
+    }
+}
+
+fn state(path: &Path) -> Result<State, EmbeddedError> {
+    let marker = path.join(FORMAT);
+    match fs::read(&marker) {
+        Ok(text) => read_marker(path, &text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let others = others(path).map_err(failed("list", path))?;
+            if others { Err(EmbeddedError::NotAStore { path: path.to_owned() }) } else { Ok(State::Empty) }
+        }
+        Err(error) => Err(failed("read", &marker)(error)),
+    }
+}
+
+/// Whether anything is there beside what the first steps of a creation leave.
+fn others(path: &Path) -> io::Result<bool> {
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        if name != LOCK && name != FORMAT_NEW {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn read_marker(path: &Path, text: &[u8]) -> Result<State, EmbeddedError> {
+    let damaged = || EmbeddedError::Damaged { path: path.to_owned(), damage: Damage::Marker };
+    let text = std::str::from_utf8(text).map_err(|_| damaged())?;
+    let mut lines = text.split_terminator('\n');
+    if lines.next() != Some(MAGIC) {
+        return Err(damaged());
+    }
+    let format = lines.next().and_then(|line| line.strip_prefix("format ")).and_then(|number| number.parse().ok());
+    let found: u32 = format.ok_or_else(damaged)?;
+    if found > STORE_FORMAT {
+        return Err(EmbeddedError::Newer { path: path.to_owned(), found, supported: STORE_FORMAT });
+    }
+    match (found, lines.next(), lines.next()) {
+        (STORE_FORMAT, Some("creating"), None) => Ok(State::Creating),
+        (STORE_FORMAT, Some("complete"), None) => Ok(State::Complete),
+        _ => Err(damaged()),
+    }
+}
+
+/// Makes what was created, renamed or removed in a directory durable.
+fn sync_dir(path: &Path) -> Result<(), EmbeddedError> {
+    // Only Unix lets a directory be opened and synced.
+    if cfg!(unix) { File::open(path).and_then(|dir| dir.sync_all()).map_err(failed("sync", path)) } else { Ok(()) }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedError {
+    let path = path.to_owned();
+    move |source| EmbeddedError::Io { action, path, source }
+}

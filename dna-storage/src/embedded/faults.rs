@@ -1,0 +1,115 @@
+//! The handle through which a test makes an [`Embedded`](super::Embedded) store fail, and watches it.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+/// What can be made to go wrong with an [`Embedded`](super::Embedded) store. A clone is the same handle.
+#[derive(Debug, Clone, Default)]
+pub struct EmbeddedFaults(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    plan: Mutex<Plan>,
+    changed: Condvar,
+    syncs_waiting: watch::Sender<usize>,
+    syncs: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    hold_syncs: bool,
+    fail_next_sync: bool,
+    answer_early: bool,
+    unwritten: Option<Append>,
+}
+
+/// Number, done, entry.
+type Append = (u64, u64, Bytes);
+
+/// What an append is to do.
+pub(super) enum EarlyAnswer {
+    /// What it was asked.
+    No(Append),
+    /// What the one before it was asked.
+    Earlier(Append),
+    /// Nothing.
+    Nothing,
+}
+
+impl EmbeddedFaults {
+    /// From now on the journal waits before each sync; no commit is answered meanwhile. To be released before the last
+    /// handle is dropped.
+    pub fn hold_syncs(&self) {
+        self.0.plan.lock().hold_syncs = true;
+    }
+
+    /// Ends the hold.
+    pub fn release_syncs(&self) {
+        self.0.plan.lock().hold_syncs = false;
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until a sync is held.
+    ///
+    /// # Cancel safety
+    /// Safe: waiting changes nothing.
+    pub async fn sync_held(&self) {
+        // The sender lives as long as this handle.
+        let _ = self.0.syncs_waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
+    }
+
+    /// The next sync of the journal fails.
+    pub fn fail_next_sync(&self) {
+        self.0.plan.lock().fail_next_sync = true;
+    }
+
+    /// From now on commits are answered `Ok` before they are written: each is written by the next one. This is the bug
+    /// that a crash harness has to find.
+    pub fn answer_before_writing(&self) {
+        self.0.plan.lock().answer_early = true;
+    }
+
+    /// How many syncs of the journal have succeeded since the store was opened.
+    pub fn syncs(&self) -> u64 {
+        self.0.syncs.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn before_sync(&self) -> io::Result<()> {
+        let mut plan = self.0.plan.lock();
+        if plan.hold_syncs {
+            self.0.syncs_waiting.send_modify(|count| *count += 1);
+            self.0.changed.wait_while(&mut plan, |plan| plan.hold_syncs);
+            self.0.syncs_waiting.send_modify(|count| *count -= 1);
+        }
+        if std::mem::take(&mut plan.fail_next_sync) {
+            Err(io::Error::other("a sync that a test made fail"))
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn after_sync(&self) {
+        self.0.syncs.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn answer_early(&self, append: Append) -> EarlyAnswer {
+        let mut plan = self.0.plan.lock();
+        if !plan.answer_early {
+            return EarlyAnswer::No(append);
+        }
+        plan.unwritten.replace(append).map_or(EarlyAnswer::Nothing, EarlyAnswer::Earlier)
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        self.0.plan.lock().unwritten.is_some()
+    }
+}

@@ -1,0 +1,124 @@
+//! The settings of a node, and its start.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use dna_core::{Actor, Actors, Engine, Settings, StartError, Store};
+
+use crate::node::Node;
+
+/// A node that is to be started: its store, its actor types, its settings.
+///
+/// Every limit has a default, named in [`limits`](crate::limits), and an error of its own for when it is hit.
+#[must_use = "a node is started with `.start().await`"]
+#[derive(Default)]
+pub struct NodeBuilder {
+    store: Option<Arc<dyn Store>>,
+    actors: Actors,
+    settings: Settings,
+}
+
+impl NodeBuilder {
+    pub(crate) fn new() -> Self {
+        NodeBuilder::default()
+    }
+
+    /// Where the actors keep their state. A store serves one node at a time.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Serves actors of type `A`.
+    pub fn actor<A: Actor>(mut self) -> Self {
+        self.actors = self.actors.with::<A>();
+        self
+    }
+
+    /// The namespace of all addresses; `default` if not set.
+    pub fn namespace(mut self, namespace: impl Into<Arc<str>>) -> Self {
+        self.settings.namespace = namespace.into();
+        self
+    }
+
+    /// How long a call may take, unless it says otherwise: [`CALL_TIMEOUT`](crate::limits::CALL_TIMEOUT).
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.call_timeout = timeout;
+        self
+    }
+
+    /// How long an actor may be idle before it is passivated: [`IDLE_TIMEOUT`](crate::limits::IDLE_TIMEOUT).
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.idle_timeout = timeout;
+        self
+    }
+
+    /// How long a shutdown lets actors finish: [`SHUTDOWN_TIMEOUT`](crate::limits::SHUTDOWN_TIMEOUT).
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.shutdown_timeout = timeout;
+        self
+    }
+
+    /// How many activations stay before the least recently used are passivated:
+    /// [`ACTIVE_ACTORS_MAX`](crate::limits::ACTIVE_ACTORS_MAX).
+    pub fn max_active(mut self, actors: usize) -> Self {
+        self.settings.max_active = actors;
+        self
+    }
+
+    /// How many bytes the caches of all actors may hold: [`CACHE_BYTES_MAX`](crate::limits::CACHE_BYTES_MAX).
+    pub fn cache_bytes_max(mut self, bytes: usize) -> Self {
+        self.settings.cache_bytes_max = bytes;
+        self
+    }
+
+    /// How many messages may be queued on the node: [`QUEUED_MESSAGES_MAX`](crate::limits::QUEUED_MESSAGES_MAX).
+    pub fn queued_messages_max(mut self, messages: usize) -> Self {
+        self.settings.queued_messages_max = messages;
+        self
+    }
+
+    /// How many messages a mailbox admits, for types that do not say so themselves:
+    /// [`MAILBOX_MESSAGES_MAX`](crate::limits::MAILBOX_MESSAGES_MAX).
+    pub fn mailbox_messages_max(mut self, messages: usize) -> Self {
+        self.settings.mailbox_messages_max = messages;
+        self
+    }
+
+    /// How many messages a batch takes, for types that do not say so themselves:
+    /// [`BATCH_MESSAGES_MAX`](crate::limits::BATCH_MESSAGES_MAX).
+    pub fn max_batch_messages(mut self, messages: usize) -> Self {
+        self.settings.max_batch_messages = messages;
+        self
+    }
+
+    /// Encodes and decodes local messages as if they crossed the network, so that faults in their serde implementations
+    /// show in tests.
+    #[cfg(feature = "testing")]
+    pub fn encode_messages(mut self, encode: bool) -> Self {
+        self.settings.encode_messages = encode;
+        self
+    }
+
+    /// Claims the store and starts the node, in the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was started.
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, nothing was started.
+    pub async fn start(self) -> Result<Node, StartError> {
+        let store = self.store.ok_or(StartError::NoStore)?;
+        let engine = Engine::start(store, self.actors, self.settings).await?;
+        Ok(Node { engine })
+    }
+}
+
+impl fmt::Debug for NodeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeBuilder")
+            .field("has_store", &self.store.is_some())
+            .field("actors", &self.actors)
+            .field("settings", &self.settings)
+            .finish()
+    }
+}

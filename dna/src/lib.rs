@@ -1,0 +1,70 @@
+//! DNA, Durable Named Actors: annotate an `impl` block, and every name is one stateful object that a crash does not
+//! lose.
+//!
+//! ```
+//! use dna::prelude::*;
+//!
+//! struct Cart { lines: Kv<String, u32> }          // durable
+//!                                                 // plain fields are memory, rebuilt by init
+//! #[dna::actor]
+//! impl Cart {
+//!     async fn init(ctx: Context) -> dna::Result<Self> {
+//!         Ok(Cart { lines: ctx.open("lines")? })
+//!     }
+//!     pub async fn put(&mut self, sku: String, count: u32) { self.lines.put(sku, count); }
+//!     pub async fn get(&self, sku: String) -> dna::Result<Option<u32>> { self.lines.get(&sku).await }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> dna::Result<()> {
+//! let node = Node::builder().store(Memory::new()).actor::<Cart>().start().await?;
+//! let cart = Cart::client("alice");
+//! cart.put("apple", 3).await?;                    // Ok = durable, as far as the store is
+//! cart.put("pear", 1).cast().await?;              // one-way: enqueued, persisted with a later batch
+//! assert_eq!(cart.get("apple").await?, Some(3));
+//! node.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `Embedded::open("cart.dna")?` in the place of `Memory::new()` keeps the carts on disk: what was answered `Ok` is
+//! there after a crash of the process or the machine.
+//!
+//! - An actor's address is (namespace, type, name). **The actor is the unit of concurrency, the message the unit of
+//!   atomicity, the group the unit of durability, the node the unit of failure.**
+//! - A message's writes commit together or not at all; a handler that answers `Err` or panics leaves none.
+//! - A reply leaves when everything that it may show is durable.
+//! - Every error says what is known: [`CallError::outcome`].
+//!
+//! What `Ok` and each error mean, in every case, is written in `SEMANTICS.md` beside the source; how it is built, in
+//! `ARCHITECTURE.md`.
+//!
+//! # Features
+//! - `embedded` (default): [`Embedded`], the store on local disk.
+//! - `testing`: for tests of your own.
+//!
+//! # Panics
+//! Handlers that panic are caught, so that one message does not take the node with it. With `panic = "abort"` in the
+//! profile they are not.
+
+mod builder;
+mod node;
+
+pub mod prelude;
+
+#[doc(hidden)]
+pub use dna_core::__private;
+#[cfg(feature = "testing")]
+pub use dna_core::testing;
+pub use dna_core::{
+    Access, Actor, ActorName, ActorOptions, AnyActor, AttachError, Call, CallError, Cast, Client, CommitError, Context,
+    Error, ErrorKind, Event, Events, FromContext, Handled, InvalidName, KeyRange, Loss, Memory, NameError, OpenError,
+    Outcome, Overload, Partition, ReadError, Refusal, Responder, Result, Scheduled, Settings, ShutdownError,
+    StartError, Stats, StorageModule, Store, TooManyScheduled, WriteError, limits,
+};
+pub use dna_macros::actor;
+#[cfg(feature = "embedded")]
+pub use dna_storage::{Durability, Embedded, EmbeddedError};
+pub use dna_storage::{Kv, Value, modules};
+
+pub use self::{builder::NodeBuilder, node::Node};

@@ -1,0 +1,23 @@
+//! An argument is encoded.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+struct Opaque;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn put(&mut self, sku: u32, opaque: Opaque) {}
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+//! A field is shared between `&self` handlers.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart {
+    field: std::cell::Cell<u32>,
+}
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart { field: Default::default() })
+    }
+
+    pub async fn get(&self) -> u32 {
+        let _ = &self.field;
+        1
+    }
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+//! `after_persist` answers nobody.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    async fn after_persist(&self) -> dna::Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}

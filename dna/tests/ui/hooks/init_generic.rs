@@ -1,0 +1,19 @@
+//! A hook is not generic.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    async fn init<T>(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! A hook is not `pub`.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+}
+
+fn main() {}

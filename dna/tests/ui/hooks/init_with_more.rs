@@ -1,0 +1,19 @@
+//! `init` takes the context alone.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    async fn init(_: Context, count: u32) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! `init` makes the actor, so it has none.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    async fn init(&self, _: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+}
+
+fn main() {}

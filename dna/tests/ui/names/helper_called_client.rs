@@ -1,0 +1,21 @@
+//! `client` is taken, for helpers too.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    fn client() {}
+}
+
+fn main() {}

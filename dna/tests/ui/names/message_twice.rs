@@ -1,0 +1,23 @@
+//! A message stands once.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn put(&mut self) {}
+
+    pub async fn put(&mut self, sku: String) {}
+}
+
+fn main() {}

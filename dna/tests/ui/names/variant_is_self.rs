@@ -1,0 +1,21 @@
+//! A message is named in words that are free.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn self_(&self) {}
+}
+
+fn main() {}

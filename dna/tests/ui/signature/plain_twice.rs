@@ -1,0 +1,25 @@
+//! `plain` is said once.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    #[dna(plain)]
+    #[dna(plain)]
+    pub async fn put(&mut self) -> dna::Result<u32> {
+        Ok(1)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,25 @@
+//! A message with `&self` cannot call one with `&mut self`.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn put(&mut self) {}
+
+    pub async fn read(&self) {
+        self.put().await;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! An argument has a name.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn put(&mut self, (a, b): (u32, u32)) {}
+}
+
+fn main() {}

@@ -1,0 +1,25 @@
+//! A message has no where clause.
+#![allow(unused)]
+
+use dna::prelude::*;
+
+struct Cart;
+
+#[dna::actor]
+impl Cart {
+    async fn init(_: Context) -> dna::Result<Self> {
+        Ok(Cart)
+    }
+
+    pub async fn get(&self) -> u32 {
+        1
+    }
+
+    pub async fn put(&mut self)
+    where
+        u32: Copy,
+    {
+    }
+}
+
+fn main() {}

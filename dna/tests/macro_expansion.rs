@@ -166,11 +166,11 @@ fn a_message_in_the_wrong_dispatch_names_the_broken_invariant() {
 async fn calls(cart: CartClient) -> dna::Result<()> {
     let (): () = cart.put("apple", 3).await?;
     let _: Option<u32> = cart.get("apple".to_owned()).await?;
-    let error: Result<u32, dna::CallError<NotThere>> = cart.take("apple").await;
-    let plain: Result<Result<u32, NotThere>, dna::CallError> = cart.try_take("apple").await;
+    let error: Result<u32, CallError<NotThere>> = cart.take("apple").await;
+    let plain: Result<Result<u32, NotThere>, CallError> = cart.try_take("apple").await;
     let _: String = cart.r#type(None).await?;
     let _ = (error, plain, cart.name(), cart.clone());
-    let _: &Client<Cart> = cart.as_ref();
+    let _: &dna::Client<Cart> = cart.as_ref();
     cart.clear().cast().await?;
     Ok(())
 }

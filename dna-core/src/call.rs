@@ -16,7 +16,7 @@ use tokio::{sync::oneshot, time::Sleep};
 use crate::{
     actor::Actor,
     call_error::{CallError, Overload},
-    client::Target,
+    client::Destination,
     limits::CALL_CHAIN_MAX,
     mailbox::{Envelope, Place},
     outcome::Outcome,
@@ -33,7 +33,7 @@ const COARSE_FROM: Duration = Duration::from_secs(1);
 /// Where a cast stands that has to wait for room.
 type WaitsForRoom<A> = (Arc<Slot<A>>, Place);
 
-type TargetResult<A> = Result<Arc<Target<A>>, CallError>;
+type TargetResult<A> = Result<Arc<dyn Destination<A>>, CallError>;
 
 /// A call to an actor: await it for the answer, or make it a [`cast`](Call::cast).
 ///
@@ -232,7 +232,7 @@ impl<A: Actor> Cast<A> {
             let Some(scope) = scope else { return };
             scope.outbox.push(Box::new(move || {
                 if let Err(error) = target.send(envelope, sender, no_wait) {
-                    target.registry.shared.count_dropped_cast(&target.address, &error);
+                    target.shared().count_dropped_cast(target.address(), &error);
                 }
             }));
         });
@@ -281,7 +281,7 @@ struct AtGate {
 
 /// How a message is to be sent.
 struct Route<A: Actor> {
-    target: Arc<Target<A>>,
+    target: Arc<dyn Destination<A>>,
     deadline: u64,
     waiting: Option<Arc<Chain>>,
     sender: Sender,
@@ -293,7 +293,7 @@ impl<A: Actor> Dispatch<A> {
     /// The way of the message; `waits` says whether the sender waits for an answer.
     fn route(&self, waits: bool) -> Result<Route<A>, CallError> {
         let target = self.target.clone()?;
-        let shared = &target.registry.shared;
+        let shared = target.shared();
         let own = shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout));
         scope::with(|scope| {
             let Some(scope) = scope else {
@@ -309,7 +309,7 @@ impl<A: Actor> Dispatch<A> {
             let neighbour = scope.engine.ptr_eq(&shared.engine);
             let mut waiting = None;
             if waits {
-                if scope.would_wait_for_itself(&target.address) && neighbour {
+                if scope.would_wait_for_itself(target.address()) && neighbour {
                     return Err(CallError::CallCycle);
                 }
                 let chain = scope.link();
@@ -330,7 +330,7 @@ impl<A: Actor> Dispatch<A> {
     fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<Route<A>, CallError>> {
         let route = self.route(true)?;
         if route.inside && self.gate.is_none() {
-            let patience = route.deadline.saturating_sub(route.target.registry.shared.now());
+            let patience = route.deadline.saturating_sub(route.target.shared().now());
             let patience = self.timeout.unwrap_or(Duration::MAX).min(Duration::from_millis(patience));
             self.gate = scope::with(|scope| {
                 let scope = scope.filter(|scope| !scope.rows.is_committed(scope.gate))?;
@@ -360,7 +360,7 @@ impl<A: Actor> Dispatch<A> {
     /// `value` as it would arrive from another node, where the settings ask for that.
     fn encoded<V: Serialize + DeserializeOwned>(&self, value: V, outcome: Outcome) -> Result<V, CallError> {
         match &self.target {
-            Ok(target) if target.registry.shared.settings.encodes_messages() => crate::codec::round_trip(&value)
+            Ok(target) if target.shared().settings.encodes_messages() => crate::codec::round_trip(&value)
                 .map_err(|error| CallError::Codec { reason: error.to_string(), outcome }),
             _ => Ok(value),
         }

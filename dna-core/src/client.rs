@@ -8,7 +8,7 @@ use crate::{
     actor::Actor,
     call::Call,
     call_error::CallError,
-    engine::{self, EngineInner},
+    engine::{self, EngineInner, Shared},
     mailbox::{Envelope, Place},
     name::ActorName,
     outcome::Outcome,
@@ -21,7 +21,7 @@ use crate::{
 /// Making one sends nothing and cannot fail; what is wrong with it (no node, a name that cannot be one) is the answer to
 /// its calls. Messages from one handle to one actor are handled in the order in which they were sent.
 pub struct Client<A: Actor> {
-    target: Result<Arc<Target<A>>, CallError>,
+    target: Result<Arc<dyn Destination<A>>, CallError>,
     name: Arc<str>,
 }
 
@@ -42,7 +42,8 @@ impl<A: Actor> Client<A> {
             let registry =
                 engine.registry::<A>().ok_or_else(|| CallError::UnknownActor { kind: A::KIND.to_owned() })?;
             let address = registry.address(name.clone()).map_err(|error| CallError::Name(error.into()))?;
-            Ok(Arc::new(Target { registry, address, slot: Mutex::new(None) }))
+            let destination: Arc<dyn Destination<A>> = Arc::new(Target { registry, address, slot: Mutex::new(None) });
+            Ok(destination)
         });
         Client { target, name }
     }
@@ -71,17 +72,35 @@ impl<A: Actor> fmt::Debug for Client<A> {
     }
 }
 
+/// Where the messages of a client go. A trait object, so that what lies behind it does not show in the types, nor in the
+/// compiler's errors, of the programs that hold clients.
+pub(crate) trait Destination<A: Actor>: Send + Sync {
+    fn address(&self) -> &ActorName;
+
+    fn shared(&self) -> &Arc<Shared>;
+
+    /// Puts a message into the actor's mailbox, wherever its slot is by now.
+    fn send(&self, envelope: Envelope<A>, sender: Sender, no_wait: bool) -> Result<(Arc<Slot<A>>, Place), CallError>;
+}
+
 /// An actor of this node.
-pub(crate) struct Target<A: Actor> {
-    pub(crate) registry: Arc<Registry<A>>,
-    pub(crate) address: ActorName,
+struct Target<A: Actor> {
+    registry: Arc<Registry<A>>,
+    address: ActorName,
     /// The slot that took the last message.
     slot: Mutex<Option<Arc<Slot<A>>>>,
 }
 
-impl<A: Actor> Target<A> {
-    /// Puts a message into the actor's mailbox, wherever its slot is by now.
-    pub(crate) fn send(
+impl<A: Actor> Destination<A> for Target<A> {
+    fn address(&self) -> &ActorName {
+        &self.address
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.registry.shared
+    }
+
+    fn send(
         &self,
         mut envelope: Envelope<A>,
         sender: Sender,

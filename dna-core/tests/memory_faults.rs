@@ -1,4 +1,5 @@
 //! What the memory store can be told to get wrong, and what it answers then.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
 

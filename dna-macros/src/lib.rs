@@ -3,6 +3,11 @@
 //! Programs use it as `dna::actor`; its documentation is at [`macro@actor`]. What it expands to stands on the hidden
 //! `__private` of `dna` (or of `dna-core`, with `crate = dna_core`), so the two have one version.
 //!
+//! ```text
+//! #[dna::actor]
+//! impl Cart { … }    →    CartClient, CartMessage, CartReply, impl dna::Actor for Cart
+//! ```
+//!
 //! The way of a block, a module each: tokens to syntax (`parse`), syntax to meaning (`model`), the rules (`check`),
 //! meaning to code (`expand`).
 

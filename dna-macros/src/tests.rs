@@ -185,7 +185,7 @@ fn every_item_that_can_stand_in_a_block_is_read() {
             const A: [u8; { 1 + 1 }] = [1; 2];
             pub type B = Vec<fn(u32) -> u32>;
             pub(crate) const fn c() -> u32 where u32: Copy { 1 }
-            async unsafe extern "C" fn d<T>(self: Box<Self>, _: impl Fn(&T)) -> ! where T: { loop {} }
+            async extern "C" fn d<T>(self: Box<Self>, _: impl Fn(&T)) -> ! where T: { loop {} }
             async fn init(_: Context) -> dna::Result<Self> {}
             pub fn e(&self) -> <u32 as Into<u64>>::Output {}
         }

@@ -8,7 +8,7 @@ struct Cart<const N: usize>([u8; N]);
 #[dna::actor]
 impl<const N: usize> Cart<N> {
     async fn init(_: Context) -> dna::Result<Self> {
-        todo!()
+        unreachable!()
     }
 
     pub async fn get(&self) -> u32 {

@@ -8,7 +8,7 @@ struct Cart<'a>(&'a str);
 #[dna::actor]
 impl<'a> Cart<'a> {
     async fn init(_: Context) -> dna::Result<Self> {
-        todo!()
+        unreachable!()
     }
 
     pub async fn get(&self) -> u32 {

@@ -8,7 +8,7 @@ struct Cart<T>(T);
 #[dna::actor]
 impl<T> Cart<T> {
     async fn init(_: Context) -> dna::Result<Self> {
-        todo!()
+        unreachable!()
     }
 
     pub async fn get(&self) -> u32 {

@@ -8,7 +8,7 @@ struct Cart;
 #[dna::actor]
 impl (u32, u32) {
     async fn init(_: Context) -> dna::Result<Self> {
-        todo!()
+        unreachable!()
     }
 
     pub async fn get(&self) -> u32 {

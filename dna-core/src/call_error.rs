@@ -164,14 +164,15 @@ impl<E> CallError<E> {
 
     /// Whether the same message, sent again later, may well succeed, and had no effect this time.
     pub fn is_retryable(&self) -> bool {
-        let passing = matches!(
-            self,
-            CallError::NotCommitted { .. }
-                | CallError::TimedOut { .. }
-                | CallError::Overloaded(_)
-                | CallError::Stopped { .. }
-                | CallError::Lost { .. }
-        ) || matches!(self, CallError::Init { error, .. } if error.is_retryable());
+        let passing = match self {
+            CallError::NotCommitted { refusal, .. } => refusal.is_retryable(),
+            CallError::Init { error, .. } => error.is_retryable(),
+            CallError::TimedOut { .. }
+            | CallError::Overloaded(_)
+            | CallError::Stopped { .. }
+            | CallError::Lost { .. } => true,
+            _ => false,
+        };
         passing && self.outcome() == Outcome::NotApplied
     }
 

@@ -17,6 +17,7 @@ use crate::{
     limits::LABEL_BYTES_MAX,
     module::StorageModule,
     name::{ActorName, NameError, check_part},
+    outcome::Outcome,
     partition::{ActorRows, Partition},
     schedule::{Schedule, Scheduled, Timers, TooManyScheduled},
     scope,
@@ -187,4 +188,16 @@ pub enum OpenError {
         /// The module's name.
         module: String,
     },
+}
+
+impl OpenError {
+    /// Always `NotApplied`: nothing was opened.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Always `false`: the same name will never be taken.
+    pub fn is_retryable(&self) -> bool {
+        false
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
+use crate::{
+    limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX},
+    outcome::Outcome,
+};
 
 /// The address of one actor: (namespace, type, name). Cheap to clone.
 ///
@@ -101,6 +104,18 @@ pub enum NameError {
         /// Its limit in bytes.
         max: usize,
     },
+}
+
+impl NameError {
+    /// Always `NotApplied`: nothing was done.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Always `false`: the same name will never be taken.
+    pub fn is_retryable(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

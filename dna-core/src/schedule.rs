@@ -13,8 +13,10 @@ use tokio::sync::Notify;
 
 use crate::{
     actor::Actor,
+    error::Error,
     limits::SCHEDULED_MESSAGES_MAX,
     mailbox::Envelope,
+    outcome::Outcome,
     runtime,
     slot::{SendError, Sender, Slot},
 };
@@ -205,8 +207,20 @@ impl<A: Actor> Drop for Schedule<A> {
 )]
 pub struct TooManyScheduled;
 
-impl From<TooManyScheduled> for crate::Error {
+impl TooManyScheduled {
+    /// Always `NotApplied`: nothing was scheduled.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Always `true`: schedules end.
+    pub fn is_retryable(&self) -> bool {
+        true
+    }
+}
+
+impl From<TooManyScheduled> for Error {
     fn from(error: TooManyScheduled) -> Self {
-        crate::Error::new(error)
+        Error::new(error).with_retryable(error.is_retryable())
     }
 }

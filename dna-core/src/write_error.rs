@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::Outcome;
+
 /// A write that can never be committed. Found before the message ends: it rolls the message back and is its error, and
 /// no other message is touched by it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -48,4 +50,16 @@ pub enum WriteError {
         /// What its `Serialize` reported.
         reason: String,
     },
+}
+
+impl WriteError {
+    /// Always `NotApplied`: it rolls its message back.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Always `false`: the same write will never be taken.
+    pub fn is_retryable(&self) -> bool {
+        false
+    }
 }

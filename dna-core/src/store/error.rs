@@ -4,6 +4,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::outcome::Outcome;
+
 /// Why a group was not committed. See [`Store::commit`](crate::Store::commit) for what each obliges to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -77,7 +79,54 @@ pub enum ReadError {
     OutsideHandler,
 }
 
+impl CommitError {
+    /// What is known of the group's effect.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            CommitError::NotApplied(_) => Outcome::NotApplied,
+            CommitError::Unknown | CommitError::Fenced | CommitError::Poisoned => Outcome::Unknown,
+        }
+    }
+
+    /// Whether the same group may well be taken later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            CommitError::NotApplied(refusal) => refusal.is_retryable(),
+            CommitError::Unknown => true,
+            CommitError::Fenced | CommitError::Poisoned => false,
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether what was refused may well be taken later.
+    pub fn is_retryable(&self) -> bool {
+        !matches!(self, Refusal::Invalid)
+    }
+}
+
+impl AttachError {
+    /// Always `NotApplied`: nothing was claimed.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Whether the same claim may well succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            AttachError::InUse => true,
+            AttachError::Poisoned => false,
+            AttachError::Read(error) => error.is_retryable(),
+        }
+    }
+}
+
 impl ReadError {
+    /// Always `NotApplied`: a read has no effect.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
     /// Whether the same read may well succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, ReadError::Unavailable)

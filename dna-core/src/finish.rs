@@ -44,6 +44,7 @@ pub(crate) fn message<A: Actor>(
 /// Commits, or takes back, what was written in `scope`, and sees to what it sends out.
 pub(crate) fn writes<A: Actor>(slot: &Slot<A>, scope: &mut Scope, keep: bool) -> Result<(), CallError> {
     let position = slot.rows.conclude(scope, keep);
+    scope.wrote &= keep && position.is_ok();
     let posts = std::mem::take(&mut scope.outbox);
     let position = position?;
     if keep && !posts.is_empty() {
@@ -66,17 +67,13 @@ pub(crate) fn stopped<A: Actor>(slot: &Slot<A>, scope: &mut Scope, stop: &Stop) 
 }
 
 /// Lets an answer go as soon as everything that it may show is durable.
-pub(crate) fn send<A: Actor>(
-    slot: &Slot<A>,
-    scope: &Scope,
-    reply: Arc<ReplyCell<A::Reply>>,
-    answer: Answer<A::Reply>,
-) {
+pub(crate) fn send<A: Actor>(slot: &Slot<A>, scope: &Scope, reply: Arc<ReplyCell<A::Reply>>, answer: Answer<A::Reply>) {
     let position = slot.rows.finished();
     if slot.rows.may_leave(position, scope.generation) {
         reply.answer(answer);
     } else {
         reply.hold(answer);
-        slot.rows.gate(position, scope.generation, Waiting::Reply { cell: reply, outcome: outcome(scope) });
+        let waiting = Waiting::Reply { cell: reply, outcome: outcome(scope), wrote: scope.wrote };
+        slot.rows.gate(position, scope.generation, waiting);
     }
 }

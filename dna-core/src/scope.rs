@@ -28,7 +28,7 @@ pub(crate) struct Scope {
     pub(crate) gate: u64,
     /// The generation of the activation that the handler runs on. Once the rows have another, the handler is void.
     pub(crate) generation: u64,
-    /// Whether it has written, or tried to.
+    /// Whether it has written, or tried to; once it has ended, whether its writes stand.
     pub(crate) wrote: bool,
     /// Whether a call of its own has left.
     pub(crate) sent: bool,

@@ -177,8 +177,9 @@ impl ActorRows {
         }
         let mut inner = self.inner.lock();
         if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
+            let in_doubt = position <= inner.buffer.taken();
             drop(inner);
-            waiting.fail(|outcome| end.error(outcome));
+            waiting.end(end, in_doubt);
         } else if self.generation() != generation {
             let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
             drop(inner);
@@ -281,7 +282,7 @@ impl ActorRows {
         drop(inner);
         self.shared.settle_uncommitted(bytes, held.len());
         for (position, waiting) in held {
-            waiting.fail(|outcome| end.error(if position <= in_doubt { Outcome::Unknown } else { outcome }));
+            waiting.end(end, position <= in_doubt);
         }
     }
 

@@ -81,7 +81,8 @@ impl<A: Actor, T, E> Call<A, T, E> {
         message: A::Message,
         extract: fn(A::Reply) -> Option<Result<T, E>>,
     ) -> Self {
-        let dispatch = Dispatch { target, message: Some(message), timeout: None, no_wait: false, gate: None };
+        let dispatch =
+            Dispatch { target, message: Some(message), timeout: None, no_wait: false, deadline: None, gate: None };
         Call { dispatch, extract, sent: None, timer: None }
     }
 
@@ -102,7 +103,14 @@ impl<A: Actor, T, E> Call<A, T, E> {
     pub fn cast(mut self) -> Cast<A> {
         let message = self.dispatch.message.take();
         let Dispatch { target, timeout, no_wait, .. } = &self.dispatch;
-        let dispatch = Dispatch { target: target.clone(), message, timeout: *timeout, no_wait: *no_wait, gate: None };
+        let dispatch = Dispatch {
+            target: target.clone(),
+            message,
+            timeout: *timeout,
+            no_wait: *no_wait,
+            deadline: None,
+            gate: None,
+        };
         Cast { dispatch, waiting: None, timer: None }
     }
 
@@ -124,7 +132,14 @@ impl<A: Actor, T, E> Call<A, T, E> {
         if self.sent.is_some() {
             return Poll::Ready(Ok(()));
         }
-        let route = ready!(self.dispatch.poll_route(cx))?;
+        let Poll::Ready(route) = self.dispatch.poll_route(cx) else {
+            // No mailbox has the call yet, so that nobody else keeps its deadline.
+            let dispatch = &self.dispatch;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(runtime::sleep(dispatch.time_left())));
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
+        };
+        let route = route?;
         let message = self.dispatch.take_message()?;
         let cell = Arc::new(ReplyCell::new());
         let envelope = Envelope {
@@ -140,8 +155,10 @@ impl<A: Actor, T, E> Call<A, T, E> {
             scope::with(|scope| scope.map(|scope| scope.sent = true));
         }
         self.sent = Some(Sent { cell, slot, place });
-        self.timer =
-            self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM).map(|t| Box::pin(runtime::sleep(t)));
+        if self.timer.is_none() {
+            let timeout = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
+            self.timer = timeout.map(|timeout| Box::pin(runtime::sleep(timeout)));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -265,6 +282,8 @@ struct Dispatch<A: Actor> {
     message: Option<A::Message>,
     timeout: Option<Duration>,
     no_wait: bool,
+    /// When it expires, from its first poll on.
+    deadline: Option<u64>,
     /// Open when the earlier messages of the actor that makes the call are durable.
     gate: Option<(oneshot::Receiver<()>, Arc<ActorRows>)>,
 }
@@ -281,10 +300,11 @@ struct Route<A: Actor> {
 
 impl<A: Actor> Dispatch<A> {
     /// The way of the message; `waits` says whether the sender waits for an answer.
-    fn route(&self, waits: bool) -> Result<Route<A>, CallError> {
+    fn route(&mut self, waits: bool) -> Result<Route<A>, CallError> {
         let target = self.target.clone()?;
         let shared = &target.registry.shared;
         let own = shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout));
+        let own = *self.deadline.get_or_insert(own);
         scope::with(|scope| {
             let Some(scope) = scope else {
                 let route = Route {
@@ -310,6 +330,7 @@ impl<A: Actor> Dispatch<A> {
             }
             // The clocks of two nodes of one process do not begin at the same time.
             let deadline = if neighbour && waits { own.min(scope.deadline) } else { own };
+            self.deadline = Some(deadline);
             let sender = if neighbour { Sender::Actor } else { Sender::Outside };
             Ok(Route { target: target.clone(), deadline, waiting, sender, inside: true })
         })
@@ -333,6 +354,14 @@ impl<A: Actor> Dispatch<A> {
             return Poll::Ready(Err(rows.why_refused()));
         }
         Poll::Ready(Ok(route))
+    }
+
+    /// How long a call that has been polled may still take.
+    fn time_left(&self) -> Duration {
+        let Ok(target) = &self.target else { return Duration::ZERO };
+        let shared = &target.registry.shared;
+        let left = self.deadline.map_or(0, |deadline| deadline.saturating_sub(shared.now()));
+        self.timeout.unwrap_or(shared.settings.call_timeout).min(Duration::from_millis(left))
     }
 
     fn take_message(&mut self) -> Result<A::Message, CallError> {

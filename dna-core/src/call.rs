@@ -20,7 +20,7 @@ use crate::{
     limits::CALL_CHAIN_MAX,
     mailbox::{Envelope, Place},
     outcome::Outcome,
-    partition::{self, ActorRows},
+    partition::{ActorRows, Waiting},
     reply::{Answer, ReplyCell, timed_out},
     runtime,
     scope::{self, Chain},
@@ -84,7 +84,8 @@ impl<A: Actor, T, E> Call<A, T, E> {
         message: A::Message,
         extract: fn(A::Reply) -> Option<Result<T, E>>,
     ) -> Self {
-        let dispatch = Dispatch { target, message: Some(message), timeout: None, no_wait: false, gate: None };
+        let dispatch =
+            Dispatch { target, message: Some(message), timeout: None, no_wait: false, deadline: None, gate: None };
         Call { dispatch, extract, sent: None, timer: None }
     }
 
@@ -105,7 +106,14 @@ impl<A: Actor, T, E> Call<A, T, E> {
     pub fn cast(mut self) -> Cast<A> {
         let message = self.dispatch.message.take();
         let Dispatch { target, timeout, no_wait, .. } = &self.dispatch;
-        let dispatch = Dispatch { target: target.clone(), message, timeout: *timeout, no_wait: *no_wait, gate: None };
+        let dispatch = Dispatch {
+            target: target.clone(),
+            message,
+            timeout: *timeout,
+            no_wait: *no_wait,
+            deadline: None,
+            gate: None,
+        };
         Cast { dispatch, waiting: None, timer: None }
     }
 
@@ -127,7 +135,14 @@ impl<A: Actor, T, E> Call<A, T, E> {
         if self.sent.is_some() {
             return Poll::Ready(Ok(()));
         }
-        let route = ready!(self.dispatch.poll_route(cx))?;
+        let Poll::Ready(route) = self.dispatch.poll_route(cx) else {
+            // No mailbox has the call yet, so that nobody else keeps its deadline.
+            let dispatch = &self.dispatch;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(runtime::sleep(dispatch.time_left())));
+            ready!(timer.as_mut().poll(cx));
+            return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
+        };
+        let route = route?;
         let message = self.dispatch.take_message()?;
         let cell = Arc::new(ReplyCell::new());
         let envelope = Envelope {
@@ -143,8 +158,10 @@ impl<A: Actor, T, E> Call<A, T, E> {
             scope::with(|scope| scope.map(|scope| scope.sent = true));
         }
         self.sent = Some(Sent { cell, slot, place });
-        self.timer =
-            self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM).map(|t| Box::pin(runtime::sleep(t)));
+        if self.timer.is_none() {
+            let timeout = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
+            self.timer = timeout.map(|timeout| Box::pin(runtime::sleep(timeout)));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -268,15 +285,10 @@ struct Dispatch<A: Actor> {
     message: Option<A::Message>,
     timeout: Option<Duration>,
     no_wait: bool,
+    /// When it expires, from its first poll on.
+    deadline: Option<u64>,
     /// Open when the earlier messages of the actor that makes the call are durable.
-    gate: Option<AtGate>,
-}
-
-/// A call of a handler whose actor's earlier messages are not durable yet.
-struct AtGate {
-    open: oneshot::Receiver<()>,
-    rows: Arc<ActorRows>,
-    deadline: Pin<Box<Sleep>>,
+    gate: Option<(oneshot::Receiver<()>, Arc<ActorRows>)>,
 }
 
 /// How a message is to be sent.
@@ -291,10 +303,11 @@ struct Route<A: Actor> {
 
 impl<A: Actor> Dispatch<A> {
     /// The way of the message; `waits` says whether the sender waits for an answer.
-    fn route(&self, waits: bool) -> Result<Route<A>, CallError> {
+    fn route(&mut self, waits: bool) -> Result<Route<A>, CallError> {
         let target = self.target.clone()?;
         let shared = target.shared();
         let own = shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout));
+        let own = *self.deadline.get_or_insert(own);
         scope::with(|scope| {
             let Some(scope) = scope else {
                 let route = Route {
@@ -320,6 +333,7 @@ impl<A: Actor> Dispatch<A> {
             }
             // The clocks of two nodes of one process do not begin at the same time.
             let deadline = if neighbour && waits { own.min(scope.deadline) } else { own };
+            self.deadline = Some(deadline);
             let sender = if neighbour { Sender::Actor } else { Sender::Outside };
             Ok(Route { target: target.clone(), deadline, waiting, sender, inside: true })
         })
@@ -330,26 +344,27 @@ impl<A: Actor> Dispatch<A> {
     fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<Route<A>, CallError>> {
         let route = self.route(true)?;
         if route.inside && self.gate.is_none() {
-            let patience = route.deadline.saturating_sub(route.target.shared().now());
-            let patience = self.timeout.unwrap_or(Duration::MAX).min(Duration::from_millis(patience));
             self.gate = scope::with(|scope| {
-                let scope = scope.filter(|scope| !scope.rows.is_committed(scope.gate))?;
-                let (release, open) = oneshot::channel();
-                scope.rows.gate(scope.gate, partition::Waiting::Call(release));
-                Some(AtGate { open, rows: scope.rows.clone(), deadline: Box::pin(runtime::sleep(patience)) })
+                let scope = scope.filter(|scope| !scope.rows.may_leave(scope.gate, scope.generation))?;
+                let (open, gate) = oneshot::channel();
+                scope.rows.gate(scope.gate, scope.generation, Waiting::Call(open));
+                Some((gate, scope.rows.clone()))
             });
         }
-        if let Some(gate) = &mut self.gate {
-            match Pin::new(&mut gate.open).poll(cx) {
-                Poll::Ready(Ok(())) => self.gate = None,
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(gate.rows.why_refused())),
-                Poll::Pending => {
-                    ready!(gate.deadline.as_mut().poll(cx));
-                    return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
-                }
-            }
+        if let Some((gate, rows)) = &mut self.gate
+            && ready!(Pin::new(gate).poll(cx)).is_err()
+        {
+            return Poll::Ready(Err(rows.why_refused()));
         }
         Poll::Ready(Ok(route))
+    }
+
+    /// How long a call that has been polled may still take.
+    fn time_left(&self) -> Duration {
+        let Ok(target) = &self.target else { return Duration::ZERO };
+        let shared = target.shared();
+        let left = self.deadline.map_or(0, |deadline| deadline.saturating_sub(shared.now()));
+        self.timeout.unwrap_or(shared.settings.call_timeout).min(Duration::from_millis(left))
     }
 
     fn take_message(&mut self) -> Result<A::Message, CallError> {

@@ -34,7 +34,7 @@ pub(crate) fn message<A: Actor>(
     };
     let answer = result.unwrap_or_else(Answer::Failed);
     match (reply, answer) {
-        (Some(reply), answer) => send(slot, reply, answer, outcome),
+        (Some(reply), answer) => send(slot, scope, reply, answer),
         (None, Answer::Failed(error)) => slot.shared().count_dropped_cast(slot.name(), &error),
         (None, Answer::Reply { .. }) => {}
     }
@@ -44,10 +44,11 @@ pub(crate) fn message<A: Actor>(
 /// Commits, or takes back, what was written in `scope`, and sees to what it sends out.
 pub(crate) fn writes<A: Actor>(slot: &Slot<A>, scope: &mut Scope, keep: bool) -> Result<(), CallError> {
     let position = slot.rows.conclude(scope, keep);
+    scope.wrote &= keep && position.is_ok();
     let posts = std::mem::take(&mut scope.outbox);
     let position = position?;
     if keep && !posts.is_empty() {
-        slot.rows.gate(position, Waiting::Posts(posts));
+        slot.rows.gate(position, scope.generation, Waiting::Posts(posts));
     }
     Ok(())
 }
@@ -66,17 +67,13 @@ pub(crate) fn stopped<A: Actor>(slot: &Slot<A>, scope: &mut Scope, stop: &Stop) 
 }
 
 /// Lets an answer go as soon as everything that it may show is durable.
-pub(crate) fn send<A: Actor>(
-    slot: &Slot<A>,
-    reply: Arc<ReplyCell<A::Reply>>,
-    answer: Answer<A::Reply>,
-    outcome: Outcome,
-) {
+pub(crate) fn send<A: Actor>(slot: &Slot<A>, scope: &Scope, reply: Arc<ReplyCell<A::Reply>>, answer: Answer<A::Reply>) {
     let position = slot.rows.finished();
-    if slot.rows.is_committed(position) && !slot.shared().has_ended() {
+    if slot.rows.may_leave(position, scope.generation) {
         reply.answer(answer);
     } else {
         reply.hold(answer);
-        slot.rows.gate(position, Waiting::Reply { cell: reply, outcome });
+        let waiting = Waiting::Reply { cell: reply, outcome: outcome(scope), wrote: scope.wrote };
+        slot.rows.gate(position, scope.generation, waiting);
     }
 }

@@ -26,9 +26,9 @@ pub(crate) struct Scope {
     pub(crate) waiting: Vec<Arc<Chain>>,
     /// What has to be committed before a call may leave.
     pub(crate) gate: u64,
-    /// The partition's generation when the handler began.
+    /// The generation of the activation that the handler runs on. Once the rows have another, the handler is void.
     pub(crate) generation: u64,
-    /// Whether it has written, or tried to.
+    /// Whether it has written, or tried to; once it has ended, whether its writes stand.
     pub(crate) wrote: bool,
     /// Whether a call of its own has left.
     pub(crate) sent: bool,
@@ -52,13 +52,13 @@ impl Scope {
         })
     }
 
-    /// Makes the scope that of a handler which begins now.
-    pub(crate) fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
+    /// Makes the scope that of a handler which begins now, on an activation of this generation.
+    pub(crate) fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>, generation: u64) {
         self.access = access;
         self.deadline = deadline;
         self.waiting = waiting;
         self.gate = self.rows.finished();
-        self.generation = self.rows.generation();
+        self.generation = generation;
         self.wrote = false;
         self.sent = false;
         self.outbox.clear();

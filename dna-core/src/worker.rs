@@ -74,8 +74,15 @@ impl<A: Actor> Worker<A> {
         self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone()))
     }
 
-    fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
-        self.scope().begin(access, deadline, waiting);
+    /// Opens the scope of a handler that runs on an activation of this generation: if a commit is refused meanwhile,
+    /// also between the activation and this, the handler is void.
+    fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>, generation: u64) {
+        self.scope().begin(access, deadline, waiting, generation);
+    }
+
+    /// The generation of the activation.
+    fn generation(&self) -> u64 {
+        self.activation.as_ref().map_or_else(|| self.slot.rows.generation(), |activation| activation.generation)
     }
 
     /// The deadline of what nobody waits for.
@@ -136,7 +143,7 @@ impl<A: Actor> Worker<A> {
         drop(self.activation.take());
         let timers = Arc::new(Timers::default());
         let context = Context::new(&self.slot, timers.clone());
-        self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect());
+        self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect(), generation);
         let made = supervise(&self.slot, &mut self.scope, async { A::init(context).await }).await;
         let slot = self.slot.clone();
         let scope = self.scope();
@@ -159,7 +166,7 @@ impl<A: Actor> Worker<A> {
         };
         timers.stop();
         match cause.reply {
-            Some(reply) if reply.start() => finish::send(&slot, reply, Answer::Failed(error), outcome),
+            Some(reply) if reply.start() => finish::send(&slot, self.scope(), reply, Answer::Failed(error)),
             Some(_) => {}
             None => slot.shared().count_dropped_cast(slot.name(), &error),
         }
@@ -169,7 +176,7 @@ impl<A: Actor> Worker<A> {
     /// Handles a message beside which no other runs.
     async fn handle_alone(&mut self, envelope: Envelope<A>) {
         let access = A::access(&envelope.message);
-        self.begin(access, envelope.deadline, envelope.waiting.into_iter().collect());
+        self.begin(access, envelope.deadline, envelope.waiting.into_iter().collect(), self.generation());
         let Some(activation) = self.activation.as_deref_mut() else { return };
         let (actor, message) = (&mut activation.actor, envelope.message);
         let handler = async {
@@ -197,7 +204,8 @@ impl<A: Actor> Worker<A> {
         let mut spare = None;
         let mut next = Some(first);
         while let Some(envelope) = next.take() {
-            self.begin(Access::Shared, envelope.deadline, envelope.waiting.into_iter().collect());
+            let waiting = envelope.waiting.into_iter().collect();
+            self.begin(Access::Shared, envelope.deadline, waiting, activation.generation);
             let mut handler = spare.take().unwrap_or_else(|| Box::pin(None));
             handler.as_mut().set(Some(call(&activation.actor, envelope.message)));
             let mut run: SharedRun<A, _> = SharedRun { handler, scope: self.scope.take(), reply: envelope.reply };
@@ -213,7 +221,7 @@ impl<A: Actor> Worker<A> {
                     suspended.push(Suspended(Some(run)));
                 }
             }
-            next = self.next_shared();
+            next = self.next_shared(activation.generation);
         }
         while let Some((run, handled)) = poll_fn(|cx| {
             if slot.shared().has_ended() {
@@ -243,9 +251,12 @@ impl<A: Actor> Worker<A> {
         }
     }
 
-    /// The next message of the batch, if it can run beside those that are under way.
-    fn next_shared(&mut self) -> Option<Envelope<A>> {
-        while !self.slot.shared().is_backed_up() && self.batch.front().is_some_and(|front| !runs_alone(front)) {
+    /// The next message of the batch, if it can run beside those that are under way, on an activation of this
+    /// generation.
+    fn next_shared(&mut self, generation: u64) -> Option<Envelope<A>> {
+        let slot = self.slot.clone();
+        let may_run = || slot.rows.generation() == generation && !slot.shared().is_backed_up();
+        while may_run() && self.batch.front().is_some_and(|front| !runs_alone(front)) {
             let envelope = self.batch.pop_front()?;
             if self.is_wanted(&envelope) && start(&envelope) {
                 return Some(envelope);
@@ -284,6 +295,7 @@ impl<A: Actor> Worker<A> {
             Access::Exclusive,
             deadline,
             waiting,
+            activation.generation,
         );
         let handled = supervise(&slot, &mut self.scope, handler).await;
         timers.iter().for_each(|timer| timer.handled());
@@ -307,7 +319,7 @@ impl<A: Actor> Worker<A> {
                 (None, None) => Answer::Failed(CallError::Unanswered),
             };
             match (reply, answer) {
-                (Some(reply), answer) => finish::send(&slot, reply, answer, outcome),
+                (Some(reply), answer) => finish::send(&slot, self.scope(), reply, answer),
                 (None, Answer::Failed(error)) if !matches!(error, CallError::Unanswered) => {
                     slot.shared().count_dropped_cast(slot.name(), &error);
                 }
@@ -321,7 +333,7 @@ impl<A: Actor> Worker<A> {
             return;
         }
         let deadline = self.hook_deadline();
-        self.begin(Access::Shared, deadline, Vec::new());
+        self.begin(Access::Shared, deadline, Vec::new(), self.generation());
         let Some(activation) = self.activation.as_deref() else { return };
         let actor = &activation.actor;
         let hook = async { actor.after_persist().await };
@@ -333,7 +345,7 @@ impl<A: Actor> Worker<A> {
     async fn passivate(&mut self) {
         if self.has_valid_activation() {
             let deadline = self.hook_deadline();
-            self.begin(Access::Exclusive, deadline, Vec::new());
+            self.begin(Access::Exclusive, deadline, Vec::new(), self.generation());
             let Some(activation) = self.activation.as_deref_mut() else { return };
             activation.stop_timers();
             let actor = &mut activation.actor;

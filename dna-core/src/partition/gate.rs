@@ -4,12 +4,13 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::oneshot;
 
-use crate::{call_error::CallError, outcome::Outcome, reply::Held, scope::Post};
+use crate::{call_error::CallError, engine::End, outcome::Outcome, reply::Held, scope::Post};
 
 /// Something that waits for a commit.
 pub(crate) enum Waiting {
-    /// A reply; `outcome` is what is known of the message's effect should its writes be refused.
-    Reply { cell: Arc<dyn Held>, outcome: Outcome },
+    /// A reply; `outcome` is what is known of the message's effect should its writes be refused, `wrote` whether it has
+    /// writes of its own among those that it waits for.
+    Reply { cell: Arc<dyn Held>, outcome: Outcome, wrote: bool },
     /// What a committed message sends out.
     Posts(Vec<Post>),
     /// A call that a later message of the same actor makes. It learns of a failure by the sender being dropped.
@@ -30,9 +31,15 @@ impl Waiting {
     /// Will never go.
     pub(super) fn fail(self, error: impl FnOnce(Outcome) -> CallError) {
         match self {
-            Waiting::Reply { cell, outcome } => cell.fail(error(outcome)),
+            Waiting::Reply { cell, outcome, .. } => cell.fail(error(outcome)),
             Waiting::Posts(_) | Waiting::Call(_) => {}
         }
+    }
+
+    /// Will never go, since the node has ended; `in_doubt` says whether what it waits for had been handed to the store.
+    pub(super) fn end(self, end: End, in_doubt: bool) {
+        let wrote = matches!(&self, Waiting::Reply { wrote: true, .. });
+        self.fail(|outcome| end.error(if wrote && in_doubt { Outcome::Unknown } else { outcome }));
     }
 }
 

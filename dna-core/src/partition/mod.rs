@@ -103,6 +103,13 @@ impl ActorRows {
         self.committed.load(Ordering::Acquire) >= position
     }
 
+    /// Whether what a handler on an activation of this generation sends out, having seen everything up to `position`,
+    /// may leave now.
+    pub(crate) fn may_leave(&self, position: u64, generation: u64) -> bool {
+        // In this order: a refusal raises the generation before it moves the positions on.
+        self.is_committed(position) && self.generation() == generation && !self.shared.has_ended()
+    }
+
     /// Whether nothing of this name waits for anything.
     pub(crate) fn is_settled(&self) -> bool {
         let inner = self.inner.lock();
@@ -162,16 +169,21 @@ impl ActorRows {
         }
     }
 
-    /// Lets `waiting` go when everything up to `position` is durable: at once, where it is.
-    pub(crate) fn gate(&self, position: u64, waiting: Waiting) {
-        if self.is_committed(position) && !self.shared.has_ended() {
+    /// Lets `waiting` go when everything up to `position` is durable: at once, where it is. It comes from a handler on
+    /// an activation of this generation.
+    pub(crate) fn gate(&self, position: u64, generation: u64, waiting: Waiting) {
+        if self.may_leave(position, generation) {
             return waiting.release();
         }
         let mut inner = self.inner.lock();
         if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
-            let in_doubt = inner.buffer.taken();
+            let in_doubt = position <= inner.buffer.taken();
             drop(inner);
-            waiting.fail(|outcome| end.error(if position <= in_doubt { Outcome::Unknown } else { outcome }));
+            waiting.end(end, in_doubt);
+        } else if self.generation() != generation {
+            let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
+            drop(inner);
+            waiting.fail(|outcome| CallError::NotCommitted { refusal, outcome });
         } else if self.is_committed(position) {
             drop(inner);
             waiting.release();
@@ -270,7 +282,7 @@ impl ActorRows {
         drop(inner);
         self.shared.settle_uncommitted(bytes, held.len());
         for (position, waiting) in held {
-            waiting.fail(|outcome| end.error(if position <= in_doubt { Outcome::Unknown } else { outcome }));
+            waiting.end(end, position <= in_doubt);
         }
     }
 

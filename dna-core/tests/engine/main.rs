@@ -2,4 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod basics;
+mod gate;
+mod harness;
+mod order;
+mod refused;
+mod restart;
+mod sending;
 mod support;
+mod transactions;
+mod unknown;

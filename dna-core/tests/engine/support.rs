@@ -36,6 +36,27 @@ pub(crate) enum Step {
     Schedule(u64, Vec<Step>),
     /// Writes from a task that is no part of the handler; answers whether that panicked.
     PutElsewhere,
+    /// Writes to, deletes in, and lists the actor's second module.
+    PutMore(String, String),
+    DeleteAllMore,
+    ListMore,
+    /// Deletes the keys from the first (inclusive) to the second (exclusive).
+    DeleteRange(String, String),
+    /// Answers how far `Count` has counted.
+    Seen,
+    /// Writes the number down; fails unless it follows the one before it.
+    Number(u64),
+    /// Keeps a word in memory; answers them all.
+    Note(String),
+    Notes,
+    /// Lets the test know that the handler has come here.
+    Ring(String),
+    /// Waits at a door and blocks the thread meanwhile, so that the handler does not suspend.
+    Block(String),
+    /// Calls within so many milliseconds, and answers what came of it.
+    Try(u64, String, Vec<Step>),
+    /// Casts without waiting for room.
+    CastNoWait(String, Vec<Step>),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,10 +80,20 @@ impl StorageModule for Rows {
     }
 }
 
+impl Rows {
+    async fn list(&self) -> Result<String, Error> {
+        let rows = self.0.scan(&KeyRange::all(), usize::MAX, false).await?;
+        let rows = rows.into_iter().map(|(key, value)| format!("{}={}", text(key), text(value)));
+        Ok(rows.collect::<Vec<_>>().join(" "))
+    }
+}
+
 pub(crate) struct Puppet {
     context: Context<Puppet>,
     rows: Rows,
+    more: Rows,
     count: u64,
+    notes: Mutex<Vec<String>>,
 }
 
 static DOORS: LazyLock<Mutex<HashMap<String, Arc<Semaphore>>>> = LazyLock::new(Mutex::default);
@@ -74,6 +105,15 @@ fn door(name: &str) -> Arc<Semaphore> {
 /// Lets every handler through that waits, or will wait, at the door of that name.
 pub(crate) fn open(name: &str) {
     door(name).add_permits(Semaphore::MAX_PERMITS / 2);
+}
+
+/// Waits until a handler has rung the bell of that name, or has come to its door: once for each time.
+pub(crate) async fn heard(name: &str) {
+    bell(name).acquire().await.unwrap().forget();
+}
+
+fn bell(name: &str) -> Arc<Semaphore> {
+    door(&format!("bell of {name}"))
 }
 
 impl Puppet {
@@ -98,15 +138,7 @@ impl Puppet {
                     None
                 }
                 Step::Get(key) => self.rows.0.get(key.as_bytes()).await?.map(text),
-                Step::List => {
-                    let rows = self.rows.0.scan(&KeyRange::all(), usize::MAX, false).await?;
-                    Some(
-                        rows.into_iter()
-                            .map(|(key, value)| format!("{}={}", text(key), text(value)))
-                            .collect::<Vec<_>>()
-                            .join(" "),
-                    )
-                }
+                Step::List => Some(self.rows.list().await?),
                 Step::Count => {
                     count += 1;
                     Some(count.to_string())
@@ -114,7 +146,56 @@ impl Puppet {
                 Step::Fail => return Err(Error::new("told to fail")),
                 Step::Panic => panic!("told to panic"),
                 Step::Wait(name) => {
+                    bell(&name).add_permits(1);
                     door(&name).acquire().await.unwrap().forget();
+                    None
+                }
+                Step::Ring(name) => {
+                    bell(&name).add_permits(1);
+                    None
+                }
+                Step::Block(name) => {
+                    bell(&name).add_permits(1);
+                    let door = door(&name);
+                    let wait =
+                        || tokio::runtime::Handle::current().block_on(async { door.acquire().await.unwrap().forget() });
+                    tokio::task::block_in_place(wait);
+                    None
+                }
+                Step::PutMore(key, value) => {
+                    self.more.0.put(key.into(), value.into());
+                    None
+                }
+                Step::DeleteAllMore => {
+                    self.more.0.delete_range(KeyRange::all());
+                    None
+                }
+                Step::ListMore => Some(self.more.list().await?),
+                Step::DeleteRange(start, end) => {
+                    self.rows.0.delete_range(KeyRange { start: start.into(), end: Some(end.into()) });
+                    None
+                }
+                Step::Seen => Some(count.to_string()),
+                Step::Number(number) => {
+                    let last = self.rows.0.get(b"last").await?.map_or(0, |last| text(last).parse().unwrap());
+                    if number != last + 1 {
+                        return Err(Error::new(format!("{number} came behind {last}")));
+                    }
+                    self.rows.0.put("last".into(), number.to_string().into());
+                    None
+                }
+                Step::Note(word) => {
+                    self.notes.lock().unwrap().push(word);
+                    None
+                }
+                Step::Notes => Some(self.notes.lock().unwrap().join(" ")),
+                Step::Try(milliseconds, name, steps) => {
+                    let client = self.context.client::<Puppet>(name);
+                    let call = run(&client, steps).timeout(Duration::from_millis(milliseconds));
+                    Some(format!("{:?}", Box::pin(call).await))
+                }
+                Step::CastNoWait(name, steps) => {
+                    run(&self.context.client::<Puppet>(name), steps).no_wait().cast().await?;
                     None
                 }
                 Step::Call(name, steps) => {
@@ -153,7 +234,8 @@ impl Actor for Puppet {
 
     async fn init(context: Context<Self>) -> Result<Self, Error> {
         let rows = context.open("rows")?;
-        Ok(Puppet { context, rows, count: 0 })
+        let more = context.open("more")?;
+        Ok(Puppet { context, rows, more, count: 0, notes: Mutex::default() })
     }
 
     fn access(message: &Message) -> Access {

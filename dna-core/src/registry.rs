@@ -69,6 +69,10 @@ pub(crate) trait AnyRegistry: Send + Sync {
     /// Every slot there is.
     fn slots(&self) -> Vec<Arc<dyn AnySlot>>;
 
+    /// How many slots there are.
+    #[cfg(feature = "testing")]
+    fn len(&self) -> usize;
+
     /// Forgets every slot.
     fn clear(&self);
 }
@@ -85,6 +89,11 @@ impl<A: Actor> AnyRegistry for Registry<A> {
             true
         });
         slots
+    }
+
+    #[cfg(feature = "testing")]
+    fn len(&self) -> usize {
+        self.slots.len()
     }
 
     fn clear(&self) {

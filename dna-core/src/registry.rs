@@ -57,8 +57,8 @@ impl<A: Actor> Registry<A> {
     }
 
     /// Takes a retired slot out of the map.
-    pub(crate) fn remove(&self, slot: &Arc<Slot<A>>) {
-        self.slots.remove_if_sync(slot.name().name(), |known| Arc::ptr_eq(known, slot));
+    pub(crate) fn remove(&self, slot: &Slot<A>) {
+        self.slots.remove_if_sync(slot.name().name(), |known| std::ptr::eq(&**known, slot));
     }
 }
 

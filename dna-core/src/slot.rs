@@ -313,7 +313,9 @@ pub(crate) enum Review {
     Early,
     /// It has been used since it was put there: it belongs at the end.
     Refreshed,
-    /// It is being passivated, at work, without activation, or retired: it leaves the queue.
+    /// It is being passivated, which gives back so much of the cache: it leaves the queue.
+    Passivated { cached_bytes: usize },
+    /// It is at work, without activation, or retired: it leaves the queue.
     Gone,
 }
 
@@ -363,7 +365,7 @@ impl<A: Actor> AnySlot for Slot<A> {
         state.filed = false;
         state.mailbox.passivate = true;
         self.see_to_it(state);
-        Review::Gone
+        Review::Passivated { cached_bytes: self.rows.cached_bytes() }
     }
 
     fn passivate(self: Arc<Self>) {

@@ -118,7 +118,7 @@ async fn no_message_is_lost_while_the_actor_is_passivated_all_the_time() {
                 } else {
                     run(&alice, vec![bump("n")]).await.unwrap();
                 }
-                if number % 16 == 0 {
+                if number % 4 == 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
@@ -190,8 +190,7 @@ async fn of_passivated_names_nothing_stays_in_the_node_also_where_their_writes_h
     until("only the one in use is left", || engine.names_held() == 1).await;
     assert_eq!(engine.stats().active, 1);
     engine.passivate_all().await;
-    until("no name is left", || engine.names_held() == 0).await;
-    assert_eq!(engine.stats().cached_bytes, 0);
+    until("nothing is left", || engine.names_held() == 0 && engine.stats().cached_bytes == 0).await;
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@
 )]
 
 mod activation;
+mod events;
+mod hooks;
 mod passivation;
 mod support;
 mod world;

@@ -195,8 +195,9 @@ impl<A: Actor> Mailbox<A> {
         }
     }
 
-    /// Tells the calls whose deadline has passed.
+    /// The calls whose deadline has passed; forgets those that are answered.
     pub(crate) fn expire(&mut self, now: u64) -> Vec<(Arc<dyn Held>, bool)> {
+        self.forget_answered();
         if now < self.earliest_deadline {
             return Vec::new();
         }

@@ -57,8 +57,8 @@ impl<A: Actor> Registry<A> {
     }
 
     /// Takes a retired slot out of the map.
-    pub(crate) fn remove(&self, slot: &Arc<Slot<A>>) {
-        self.slots.remove_if_sync(slot.name().name(), |known| Arc::ptr_eq(known, slot));
+    pub(crate) fn remove(&self, slot: &Slot<A>) {
+        self.slots.remove_if_sync(slot.name().name(), |known| std::ptr::eq(&**known, slot));
     }
 }
 
@@ -68,6 +68,10 @@ pub(crate) trait AnyRegistry: Send + Sync {
 
     /// Every slot there is.
     fn slots(&self) -> Vec<Arc<dyn AnySlot>>;
+
+    /// How many slots there are.
+    #[cfg(feature = "testing")]
+    fn len(&self) -> usize;
 
     /// Forgets every slot.
     fn clear(&self);
@@ -85,6 +89,11 @@ impl<A: Actor> AnyRegistry for Registry<A> {
             true
         });
         slots
+    }
+
+    #[cfg(feature = "testing")]
+    fn len(&self) -> usize {
+        self.slots.len()
     }
 
     fn clear(&self) {

@@ -251,9 +251,12 @@ impl<A: Actor> Slot<A> {
         let active = activation.is_some();
         state.task = Task::Idle(activation);
         state.idle_since = shared.now();
-        if !active && self.retire(&mut state) {
-            drop(state);
-            self.registry.remove(self);
+        if !active {
+            // Where something waits for a commit, the sweeper retires it: it watches every slot that was at work.
+            if self.retire(&mut state) {
+                drop(state);
+                self.registry.remove(self);
+            }
             return Ok(());
         }
         state.refreshed = true;
@@ -299,7 +302,8 @@ impl<A: Actor> CommitObserver for Slot<A> {
 /// A slot without its type, as the sweeper and the node see it.
 pub(crate) trait AnySlot: Send + Sync {
     /// Tells the calls whose deadline has passed, and a task that has had nothing to do since the last visit (with
-    /// `press`: that has nothing to do now) to end. `false`: there is nothing to watch any more.
+    /// `press`: that has nothing to do now) to end; retires a slot without activation whose writes are durable by now.
+    /// `false`: there is nothing to watch any more.
     fn sweep(&self, now: u64, press: bool) -> bool;
 
     /// Whether the slot, taken from the queue of idle ones, is to be passivated, put back, or forgotten.
@@ -319,7 +323,9 @@ pub(crate) enum Review {
     Early,
     /// It has been used since it was put there: it belongs at the end.
     Refreshed,
-    /// It is being passivated, at work, or retired: it leaves the queue.
+    /// It is being passivated, which gives back so much of the cache: it leaves the queue.
+    Passivated { cached_bytes: usize },
+    /// It is at work, without activation, or retired: it leaves the queue.
     Gone,
 }
 
@@ -334,9 +340,17 @@ impl<A: Actor> AnySlot for Slot<A> {
             state.mailbox.rest = true;
             parked = state.parked.take();
         }
-        let watch = matches!(state.task, Task::Running) || state.mailbox.has_calls();
+        let (mut vacant, mut retired) = (state.closed.is_none() && matches!(state.task, Task::Idle(None)), false);
+        if vacant {
+            retired = self.retire(&mut state);
+            vacant = !retired;
+        }
+        let watch = matches!(state.task, Task::Running) || vacant || state.mailbox.has_calls();
         state.watched = watch;
         drop(state);
+        if retired {
+            self.registry.remove(self);
+        }
         for (cell, admitted) in expired {
             Held::expire(&*cell, admitted);
         }
@@ -348,31 +362,20 @@ impl<A: Actor> AnySlot for Slot<A> {
 
     fn review(self: Arc<Self>, now: u64, idle_timeout: u64, press: bool) -> Review {
         let mut state = self.state.lock();
-        let active = match (&state.closed, &state.task) {
-            (None, Task::Idle(activation)) => activation.is_some(),
-            _ => {
-                state.filed = false;
-                return Review::Gone;
-            }
-        };
-        if active && std::mem::take(&mut state.refreshed) {
+        if state.closed.is_some() || !matches!(state.task, Task::Idle(Some(_))) {
+            state.filed = false;
+            return Review::Gone;
+        }
+        if std::mem::take(&mut state.refreshed) {
             return Review::Refreshed;
         }
-        if active && !press && now.saturating_sub(state.idle_since) < idle_timeout {
+        if !press && now.saturating_sub(state.idle_since) < idle_timeout {
             return Review::Early;
         }
-        if active {
-            state.filed = false;
-            state.mailbox.passivate = true;
-            self.see_to_it(state);
-            return Review::Gone;
-        }
-        if self.retire(&mut state) {
-            drop(state);
-            self.registry.remove(&self);
-            return Review::Gone;
-        }
-        Review::Refreshed
+        state.filed = false;
+        state.mailbox.passivate = true;
+        self.see_to_it(state);
+        Review::Passivated { cached_bytes: self.rows.cached_bytes() }
     }
 
     fn passivate(self: Arc<Self>) {

@@ -134,6 +134,13 @@ impl Engine {
         }
     }
 
+    /// How many names the node has anything of in memory: those with an activation, with messages, or with writes that
+    /// wait to be committed.
+    #[cfg(feature = "testing")]
+    pub fn names_held(&self) -> usize {
+        self.inner.registries.values().map(|registry| registry.len()).sum()
+    }
+
     /// Passivates every actor that is not at work, and waits until none is active. New messages start them again.
     ///
     /// # Cancel safety

@@ -40,13 +40,17 @@ fn sweep_watched(shared: &Shared, now: u64, press: bool) {
 fn sweep_idle(shared: &Shared, now: u64) {
     let idle_timeout = u64::try_from(shared.settings.idle_timeout.as_millis()).unwrap_or(u64::MAX);
     let mut surplus = shared.surplus();
-    let is_full = || shared.cached_bytes() > shared.settings.cache_bytes_max;
+    let mut excess_bytes = shared.cached_bytes().saturating_sub(shared.settings.cache_bytes_max);
     for _ in 0..shared.idle() {
         let Some(slot) = shared.least_recently_used() else { return };
-        let press = surplus > 0 || is_full();
+        let press = surplus > 0 || excess_bytes > 0;
         let weak = Arc::downgrade(&slot);
         match slot.review(now, idle_timeout, press) {
-            Review::Gone => surplus = surplus.saturating_sub(1),
+            Review::Passivated { cached_bytes } => {
+                surplus = surplus.saturating_sub(1);
+                excess_bytes = excess_bytes.saturating_sub(cached_bytes);
+            }
+            Review::Gone => {}
             Review::Refreshed => shared.file_idle(weak),
             Review::Early => return shared.file_least_recent(weak),
         }

@@ -288,6 +288,11 @@ impl ActorRows {
 
     // --- the cache ---------------------------------------------------------------------------------------------
 
+    /// What the cache holds, as it is counted in the node's total.
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.inner.lock().counted_cache_bytes
+    }
+
     /// Drops every cached row that the store has too.
     pub(crate) fn drop_cache(&self) {
         let mut inner = self.inner.lock();

@@ -1,0 +1,16 @@
+//! How actors come and go: activation, hooks, schedules, passivation, shutdown, loss, and all of it under load.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod activation;
+mod events;
+mod hooks;
+mod passivation;
+mod support;
+mod world;

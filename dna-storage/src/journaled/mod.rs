@@ -42,7 +42,7 @@ pub use self::{
     host::Host,
     journal::{AppendError, Journal, Recovered, UpkeepError},
     options::{
-        BUSY_AFTER, JournaledOptions, LAG_BYTES_MAX, LAG_ENTRIES_MAX, RELEASE_AFTER, ROW_BATCH_BYTES_MAX,
+        BUSY_AFTER, GATHER_ROWS, JournaledOptions, LAG_BYTES_MAX, LAG_ENTRIES_MAX, RELEASE_AFTER, ROW_BATCH_BYTES_MAX,
         WAITING_COMMITS_MAX,
     },
     row_key::{Place, RowKey, RowParts, RowRange},

@@ -14,6 +14,10 @@ pub const BUSY_AFTER: Duration = Duration::from_secs(10);
 /// How many bytes of committed groups the row writer merges into one batch, unless one group alone has more.
 pub const ROW_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// How long the row writer lets groups gather before it stores them, unless a quarter of what it takes at once, or of
+/// what may wait, is there before. Every batch of rows costs a sync, which commits feel.
+pub const GATHER_ROWS: Duration = Duration::from_millis(25);
+
 /// How many commits may wait for their turn. A committer sends one at a time; more are there only if it gave up on
 /// earlier ones.
 pub const WAITING_COMMITS_MAX: usize = 64;
@@ -35,6 +39,8 @@ pub struct JournaledOptions {
     pub busy_after: Duration,
     /// [`ROW_BATCH_BYTES_MAX`]
     pub row_batch_bytes_max: usize,
+    /// [`GATHER_ROWS`]
+    pub gather_rows: Duration,
     /// Every stamp is above this, whatever the wall clock says.
     pub stamp_floor: u64,
 }
@@ -46,6 +52,7 @@ impl Default for JournaledOptions {
             lag_entries_max: LAG_ENTRIES_MAX,
             busy_after: BUSY_AFTER,
             row_batch_bytes_max: ROW_BATCH_BYTES_MAX,
+            gather_rows: GATHER_ROWS,
             stamp_floor: 0,
         }
     }

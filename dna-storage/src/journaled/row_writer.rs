@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     batch::RowBatch,
-    host::pause,
+    host::{pause, within},
     journal::{Journal, UpkeepError},
     options::RETRY_AFTER,
     rows::Rows,
@@ -42,11 +42,13 @@ pub(super) async fn run<J: Journal, R: Rows>(shared: Arc<Shared<J, R>>) {
 /// Ends only where the store is poisoned.
 async fn store_all<J: Journal, R: Rows>(shared: &Shared<J, R>) {
     loop {
-        let runs = shared.overlay.oldest(shared.options.row_batch_bytes_max);
-        if runs.is_empty() {
+        if shared.overlay.lag().entries == 0 {
+            shared.hurry.store(false, Ordering::SeqCst);
             shared.work.notified().await;
             continue;
         }
+        gather(shared).await;
+        let runs = shared.overlay.oldest(shared.options.row_batch_bytes_max);
         let batch = RowBatch::merge(&runs);
         drop(runs);
         if !store_one(shared, &batch).await {
@@ -61,6 +63,17 @@ async fn store_all<J: Journal, R: Rows>(shared: &Shared<J, R>) {
         // On a thread of its own nothing else asks for the time; on a shared runtime others do.
         tokio::task::yield_now().await;
     }
+}
+
+/// Lets more groups come in, for a while.
+async fn gather<J, R>(shared: &Shared<J, R>) {
+    let gathered = async {
+        while !shared.has_gathered() {
+            shared.work.notified().await;
+        }
+    };
+    // Whatever is there when the time is over is stored.
+    let _ = within(shared.options.gather_rows, gathered).await;
 }
 
 /// Stores a batch, however often it takes; `false` if it never will be.

@@ -11,8 +11,10 @@ pub(super) struct Shared<J, R> {
     pub(super) rows: R,
     pub(super) options: JournaledOptions,
     pub(super) overlay: Overlay,
-    /// Something was committed that waits to be stored.
+    /// Something was committed that waits to be stored, or somebody waits for it.
     pub(super) work: Notify,
+    /// Somebody waits until everything is stored.
+    pub(super) hurry: AtomicBool,
     /// Something was stored, or the store was poisoned.
     pub(super) stored: Notify,
     /// The row writer is to end.
@@ -41,6 +43,7 @@ impl<J, R> Shared<J, R> {
             options,
             overlay: Overlay::default(),
             work: Notify::new(),
+            hurry: AtomicBool::new(false),
             stored: Notify::new(),
             closing: watch::Sender::new(false),
             rows_ended: watch::Sender::new(false),
@@ -64,6 +67,15 @@ impl<J, R> Shared<J, R> {
     pub(super) fn is_full(&self) -> bool {
         let lag = self.overlay.lag();
         lag.bytes >= self.options.lag_bytes_max || lag.entries >= self.options.lag_entries_max
+    }
+
+    /// Whether it is worth it, or wanted, to store what waits now.
+    pub(super) fn has_gathered(&self) -> bool {
+        let lag = self.overlay.lag();
+        let enough_bytes = self.options.row_batch_bytes_max.min(self.options.lag_bytes_max) / 4;
+        lag.bytes >= enough_bytes
+            || lag.entries >= self.options.lag_entries_max / 4
+            || self.hurry.load(Ordering::SeqCst)
     }
 
     /// Waits until `reached`, which is asked after every batch that was stored and when the store is poisoned.

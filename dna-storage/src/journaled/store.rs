@@ -151,6 +151,8 @@ impl<J: Journal, R: Rows> Journaled<J, R> {
     /// Safe: waiting changes nothing.
     pub async fn drain(&self) -> Result<(), DrainError> {
         let shared = &self.shared;
+        shared.hurry.store(true, Ordering::SeqCst);
+        shared.work.notify_one();
         shared.stored_until(|| shared.overlay.lag().entries == 0 || shared.is_poisoned()).await;
         if shared.is_poisoned() {
             return Err(DrainError);

@@ -1,0 +1,96 @@
+//! Failing and slow syncs of an embedded store.
+#![allow(clippy::unwrap_used, reason = "a test that fails is to panic")]
+
+use dna_core::{
+    AttachError, CommitError, KeyRange, Store,
+    testing::{Committer, actor, put, writes},
+};
+use dna_storage::{Durability, Embedded};
+use futures_util::FutureExt;
+
+#[tokio::test]
+async fn an_answer_comes_after_its_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Embedded::open(dir.path()).unwrap();
+    let committer = Committer::attach(&store).await;
+    let group = committer.group(vec![writes(&actor("a"), vec![put("m", "k", "v")])]);
+    store.faults().hold_syncs();
+    let syncs = store.faults().syncs();
+
+    let mut commit = store.commit(group);
+    store.faults().sync_held().await;
+    assert!((&mut commit).now_or_never().is_none(), "answered before its sync");
+    assert_eq!(store.get(&actor("a"), "m", b"k").await.unwrap(), None, "visible before it is durable");
+
+    store.faults().release_syncs();
+    assert_eq!(commit.await, Ok(()));
+    assert!(store.faults().syncs() > syncs);
+}
+
+#[tokio::test]
+async fn a_store_that_answers_before_its_sync_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Embedded::open(dir.path()).unwrap();
+    let mut committer = Committer::attach(&store).await;
+    store.faults().answer_before_writing();
+    store.faults().hold_syncs();
+
+    committer.write(&actor("a"), vec![put("m", "k", "v")]).await;
+
+    assert_eq!(store.faults().syncs(), 0, "answered without any sync");
+    store.faults().release_syncs();
+}
+
+#[tokio::test]
+async fn every_group_is_synced_before_its_answer() {
+    for durability in [Durability::Fsync, Durability::Buffered] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Embedded::options().durability(durability).open(dir.path()).unwrap();
+        let mut committer = Committer::attach(&store).await;
+        for group in 1..=20 {
+            committer.write(&actor("a"), vec![put("m", "k", "v")]).await;
+            assert!(store.faults().syncs() >= group);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_sync_poisons_the_store_and_the_group_is_there_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Embedded::open(dir.path()).unwrap();
+    let mut committer = Committer::attach(&store).await;
+    committer.write(&actor("a"), vec![put("m", "before", "v")]).await;
+    store.faults().fail_next_sync();
+
+    let list = (0..100_u32).map(|key| put("m", key.to_string(), "v")).collect();
+    assert_eq!(committer.commit(vec![writes(&actor("a"), list)]).await, Err(CommitError::Poisoned));
+    let behind = vec![writes(&actor("a"), vec![put("m", "behind", "v")])];
+    assert_eq!(committer.commit(behind).await, Err(CommitError::Poisoned));
+    store.detach();
+    assert_eq!(store.attach().await, Err(AttachError::Poisoned));
+    assert!(store.drain().await.is_err());
+    assert_eq!(store.get(&actor("a"), "m", b"before").await.unwrap(), Some("v".into()));
+    drop(store);
+
+    let store = Embedded::open(dir.path()).unwrap();
+    let next = store.attach().await.unwrap();
+    let rows = store.scan(&actor("a"), "m", &KeyRange::all(), usize::MAX, false).await.unwrap();
+    let keys: Vec<_> = rows.iter().map(|(key, _)| key.as_ref()).collect();
+    assert!(keys.contains(&&b"before"[..]) && !keys.contains(&&b"behind"[..]));
+    assert_eq!((next, rows.len()), if next == 3 { (3, 101) } else { (2, 1) });
+}
+
+#[tokio::test]
+async fn handles_may_be_dropped_with_commits_under_way() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 1..=10 {
+        let store = Embedded::open(dir.path()).unwrap();
+        let committer = Committer::attach(&store).await;
+        assert_eq!(committer.next(), round);
+        drop(store.commit(committer.group(vec![writes(&actor("a"), vec![put("m", round.to_string(), "v")])])));
+    }
+
+    let store = Embedded::open(dir.path()).unwrap();
+    let rows = store.scan(&actor("a"), "m", &KeyRange::all(), usize::MAX, false).await.unwrap();
+    assert_eq!(rows.len(), 10, "what was handed over is committed");
+}

@@ -75,7 +75,8 @@ impl Committer {
         let mut room = GROUP_BYTES_MAX;
         while let Some(rows) = queue.pop_front() {
             if let Some(taken) = rows.take(room) {
-                room = room.saturating_sub(taken.bytes);
+                // A group with many small writes is mostly names.
+                room = room.saturating_sub(taken.bytes + rows.name().cost());
                 actors.push(ActorWrites { actor: rows.name().clone(), writes: taken.writes });
                 if taken.more {
                     later.push(rows.clone());

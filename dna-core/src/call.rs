@@ -321,9 +321,9 @@ impl<A: Actor> Dispatch<A> {
         let route = self.route(true)?;
         if route.inside && self.gate.is_none() {
             self.gate = scope::with(|scope| {
-                let scope = scope.filter(|scope| !scope.rows.is_committed(scope.gate))?;
+                let scope = scope.filter(|scope| !scope.rows.is_open(scope.gate, scope.generation))?;
                 let (open, gate) = oneshot::channel();
-                scope.rows.gate(scope.gate, Waiting::Call(open));
+                scope.rows.gate(scope.gate, scope.generation, Waiting::Call(open));
                 Some((gate, scope.rows.clone()))
             });
         }

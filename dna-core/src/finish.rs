@@ -34,7 +34,7 @@ pub(crate) fn message<A: Actor>(
     };
     let answer = result.unwrap_or_else(Answer::Failed);
     match (reply, answer) {
-        (Some(reply), answer) => send(slot, reply, answer, outcome),
+        (Some(reply), answer) => send(slot, scope, reply, answer),
         (None, Answer::Failed(error)) => slot.shared().count_dropped_cast(slot.name(), &error),
         (None, Answer::Reply { .. }) => {}
     }
@@ -47,7 +47,7 @@ pub(crate) fn writes<A: Actor>(slot: &Slot<A>, scope: &mut Scope, keep: bool) ->
     let posts = std::mem::take(&mut scope.outbox);
     let position = position?;
     if keep && !posts.is_empty() {
-        slot.rows.gate(position, Waiting::Posts(posts));
+        slot.rows.gate(position, scope.generation, Waiting::Posts(posts));
     }
     Ok(())
 }
@@ -65,18 +65,14 @@ pub(crate) fn stopped<A: Actor>(slot: &Slot<A>, scope: &mut Scope, stop: &Stop) 
     }
 }
 
-/// Lets an answer go as soon as everything that it may show is durable.
-pub(crate) fn send<A: Actor>(
-    slot: &Slot<A>,
-    reply: Arc<ReplyCell<A::Reply>>,
-    answer: Answer<A::Reply>,
-    outcome: Outcome,
-) {
+/// Lets the answer of what ran in `scope` go as soon as everything that it may show is durable.
+pub(crate) fn send<A: Actor>(slot: &Slot<A>, scope: &Scope, reply: Arc<ReplyCell<A::Reply>>, answer: Answer<A::Reply>) {
     let position = slot.rows.finished();
-    if slot.rows.is_committed(position) && !slot.shared().has_ended() {
+    if slot.rows.is_open(position, scope.generation) && !slot.shared().has_ended() {
         reply.answer(answer);
     } else {
         reply.hold(answer);
-        slot.rows.gate(position, Waiting::Reply { cell: reply, outcome });
+        let waiting = Waiting::Reply { cell: reply, outcome: outcome(scope) };
+        slot.rows.gate(position, scope.generation, waiting);
     }
 }

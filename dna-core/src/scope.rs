@@ -26,7 +26,7 @@ pub(crate) struct Scope {
     pub(crate) waiting: Vec<Arc<Chain>>,
     /// What has to be committed before a call may leave.
     pub(crate) gate: u64,
-    /// The partition's generation when the handler began.
+    /// The partition's generation that the activation was made in, so that what a void activation computes is refused.
     pub(crate) generation: u64,
     /// Whether it has written, or tried to.
     pub(crate) wrote: bool,
@@ -53,12 +53,12 @@ impl Scope {
     }
 
     /// Makes the scope that of a handler which begins now.
-    pub(crate) fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
+    pub(crate) fn begin(&mut self, generation: u64, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
         self.access = access;
         self.deadline = deadline;
         self.waiting = waiting;
         self.gate = self.rows.finished();
-        self.generation = self.rows.generation();
+        self.generation = generation;
         self.wrote = false;
         self.sent = false;
         self.outbox.clear();

@@ -74,8 +74,8 @@ impl<A: Actor> Worker<A> {
         self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone()))
     }
 
-    fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
-        self.scope().begin(access, deadline, waiting);
+    fn begin(&mut self, generation: u64, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>) {
+        self.scope().begin(generation, access, deadline, waiting);
     }
 
     /// The deadline of what nobody waits for.
@@ -136,7 +136,7 @@ impl<A: Actor> Worker<A> {
         drop(self.activation.take());
         let timers = Arc::new(Timers::default());
         let context = Context::new(&self.slot, timers.clone());
-        self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect());
+        self.begin(generation, Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect());
         let made = supervise(&self.slot, &mut self.scope, async { A::init(context).await }).await;
         let slot = self.slot.clone();
         let scope = self.scope();
@@ -159,7 +159,7 @@ impl<A: Actor> Worker<A> {
         };
         timers.stop();
         match cause.reply {
-            Some(reply) if reply.start() => finish::send(&slot, reply, Answer::Failed(error), outcome),
+            Some(reply) if reply.start() => finish::send(&slot, self.scope(), reply, Answer::Failed(error)),
             Some(_) => {}
             None => slot.shared().count_dropped_cast(slot.name(), &error),
         }
@@ -169,7 +169,8 @@ impl<A: Actor> Worker<A> {
     /// Handles a message beside which no other runs.
     async fn handle_alone(&mut self, envelope: Envelope<A>) {
         let access = A::access(&envelope.message);
-        self.begin(access, envelope.deadline, envelope.waiting.into_iter().collect());
+        let Some(generation) = self.activation.as_ref().map(|activation| activation.generation) else { return };
+        self.begin(generation, access, envelope.deadline, envelope.waiting.into_iter().collect());
         let Some(activation) = self.activation.as_deref_mut() else { return };
         let (actor, message) = (&mut activation.actor, envelope.message);
         let handler = async {
@@ -197,7 +198,8 @@ impl<A: Actor> Worker<A> {
         let mut spare = None;
         let mut next = Some(first);
         while let Some(envelope) = next.take() {
-            self.begin(Access::Shared, envelope.deadline, envelope.waiting.into_iter().collect());
+            let generation = activation.generation;
+            self.begin(generation, Access::Shared, envelope.deadline, envelope.waiting.into_iter().collect());
             let mut handler = spare.take().unwrap_or_else(|| Box::pin(None));
             handler.as_mut().set(Some(call(&activation.actor, envelope.message)));
             let mut run: SharedRun<A, _> = SharedRun { handler, scope: self.scope.take(), reply: envelope.reply };
@@ -278,9 +280,10 @@ impl<A: Actor> Worker<A> {
             return;
         }
         let slot = self.slot.clone();
-        let actor = &mut activation.actor;
+        let (generation, actor) = (activation.generation, &mut activation.actor);
         let handler = async { actor.handle_events(events::Events::new(given)).await };
         self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone())).begin(
+            generation,
             Access::Exclusive,
             deadline,
             waiting,
@@ -307,7 +310,7 @@ impl<A: Actor> Worker<A> {
                 (None, None) => Answer::Failed(CallError::Unanswered),
             };
             match (reply, answer) {
-                (Some(reply), answer) => finish::send(&slot, reply, answer, outcome),
+                (Some(reply), answer) => finish::send(&slot, self.scope(), reply, answer),
                 (None, Answer::Failed(error)) if !matches!(error, CallError::Unanswered) => {
                     slot.shared().count_dropped_cast(slot.name(), &error);
                 }
@@ -321,7 +324,8 @@ impl<A: Actor> Worker<A> {
             return;
         }
         let deadline = self.hook_deadline();
-        self.begin(Access::Shared, deadline, Vec::new());
+        let Some(generation) = self.activation.as_ref().map(|activation| activation.generation) else { return };
+        self.begin(generation, Access::Shared, deadline, Vec::new());
         let Some(activation) = self.activation.as_deref() else { return };
         let actor = &activation.actor;
         let hook = async { actor.after_persist().await };
@@ -333,7 +337,8 @@ impl<A: Actor> Worker<A> {
     async fn passivate(&mut self) {
         if self.has_valid_activation() {
             let deadline = self.hook_deadline();
-            self.begin(Access::Exclusive, deadline, Vec::new());
+            let Some(generation) = self.activation.as_ref().map(|activation| activation.generation) else { return };
+            self.begin(generation, Access::Exclusive, deadline, Vec::new());
             let Some(activation) = self.activation.as_deref_mut() else { return };
             activation.stop_timers();
             let actor = &mut activation.actor;

@@ -103,6 +103,12 @@ impl ActorRows {
         self.committed.load(Ordering::Acquire) >= position
     }
 
+    /// Whether what was computed in `generation` may show itself: everything up to `position` is durable, and nothing
+    /// since was refused. A refusal ends the generation before it moves the positions, so they are read first.
+    pub(crate) fn is_open(&self, position: u64, generation: u64) -> bool {
+        self.is_committed(position) && self.generation() == generation
+    }
+
     /// Whether nothing of this name waits for anything.
     pub(crate) fn is_settled(&self) -> bool {
         let inner = self.inner.lock();
@@ -162,15 +168,20 @@ impl ActorRows {
         }
     }
 
-    /// Lets `waiting` go when everything up to `position` is durable: at once, where it is.
-    pub(crate) fn gate(&self, position: u64, waiting: Waiting) {
-        if self.is_committed(position) && !self.shared.has_ended() {
+    /// Lets `waiting`, which was computed in `generation`, go when everything up to `position` is durable: at once, where
+    /// it is.
+    pub(crate) fn gate(&self, position: u64, generation: u64, waiting: Waiting) {
+        if self.is_open(position, generation) && !self.shared.has_ended() {
             return waiting.release();
         }
         let mut inner = self.inner.lock();
         if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
             drop(inner);
             waiting.fail(|outcome| end.error(outcome));
+        } else if generation != self.generation() {
+            let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
+            drop(inner);
+            waiting.fail(|outcome| CallError::NotCommitted { refusal, outcome });
         } else if self.is_committed(position) {
             drop(inner);
             waiting.release();

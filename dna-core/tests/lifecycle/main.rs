@@ -12,5 +12,8 @@ mod activation;
 mod events;
 mod hooks;
 mod passivation;
+mod refusals;
+mod schedules;
+mod shared_runs;
 mod support;
 mod world;

@@ -178,13 +178,13 @@ impl Engine {
 
     async fn come_to_rest(&self) {
         let shared = &self.inner.shared;
-        let is_idle = || shared.queued() == 0 && shared.busy.load(Ordering::Acquire) == 0;
-        while !shared.has_ended() && !is_idle() {
-            runtime::sleep(SHUTDOWN_POLL).await;
-        }
-        self.passivate_all().await;
-        while !shared.has_ended() && !(is_idle() && shared.uncommitted_bytes() == 0 && shared.held() == 0) {
-            runtime::sleep(SHUTDOWN_POLL).await;
+        while !shared.has_ended() && !shared.is_at_rest() {
+            // What `on_stop` sends out may start actors again.
+            if shared.is_idle() && shared.active.load(Ordering::Relaxed) > 0 {
+                self.passivate_all().await;
+            } else {
+                runtime::sleep(SHUTDOWN_POLL).await;
+            }
         }
     }
 }

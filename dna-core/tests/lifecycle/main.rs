@@ -11,9 +11,11 @@
 mod activation;
 mod events;
 mod hooks;
+mod loss;
 mod passivation;
 mod refusals;
 mod schedules;
 mod shared_runs;
+mod shutdown;
 mod support;
 mod world;

@@ -22,7 +22,6 @@ use crate::{
     outcome::Outcome,
     partition::{ActorRows, Waiting},
     reply::{Answer, ReplyCell, timed_out},
-    runtime,
     scope::{self, Chain},
     slot::{Sender, Slot},
 };
@@ -139,9 +138,9 @@ impl<A: Actor, T, E> Call<A, T, E> {
         if route.inside {
             scope::with(|scope| scope.map(|scope| scope.sent = true));
         }
+        let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
+        self.timer = own.map(|timeout| Box::pin(slot.shared().runtime.timer(timeout)));
         self.sent = Some(Sent { cell, slot, place });
-        self.timer =
-            self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM).map(|t| Box::pin(runtime::sleep(t)));
         Poll::Ready(Ok(()))
     }
 }
@@ -204,7 +203,7 @@ impl<A: Actor> Future for Cast<A> {
         }
         let timer = timer.get_or_insert_with(|| {
             let timeout = dispatch.timeout.unwrap_or(slot.shared().settings.call_timeout);
-            Box::pin(runtime::sleep(timeout))
+            Box::pin(slot.shared().runtime.timer(timeout))
         });
         ready!(timer.as_mut().poll(cx));
         let withdrawn = place.ticket.as_ref().is_none_or(|ticket| ticket.claim());

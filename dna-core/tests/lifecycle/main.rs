@@ -9,6 +9,7 @@
 )]
 
 mod activation;
+mod codec;
 mod events;
 mod hooks;
 mod loss;
@@ -17,5 +18,7 @@ mod refusals;
 mod schedules;
 mod shared_runs;
 mod shutdown;
+mod storm;
 mod support;
+mod threads;
 mod world;

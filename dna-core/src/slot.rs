@@ -128,19 +128,23 @@ impl<A: Actor> Slot<A> {
     ) -> Result<Place, SendError<A>> {
         let shared = self.shared();
         let mut state = self.state.lock();
-        match state.closed {
+        let outcome = Outcome::NotApplied;
+        let refusal = match state.closed {
             Some(Closed::Retired) => return Err(SendError::Retired(envelope)),
-            Some(Closed::Ended(end)) => return Err(SendError::Refused(end.error(Outcome::NotApplied))),
-            None if sender == Sender::Outside && shared.is_draining() => {
-                return Err(SendError::Refused(CallError::Stopped { outcome: Outcome::NotApplied }));
+            Some(Closed::Ended(end)) => Some(end.error(outcome)),
+            None if sender == Sender::Outside && shared.is_draining() => Some(CallError::Stopped { outcome }),
+            None => shared.ended().map(|end| end.error(outcome)),
+        };
+        let refusal = refusal.or_else(|| (!shared.count_queued()).then_some(CallError::Overloaded(Overload::Node)));
+        if let Some(error) = refusal {
+            // A name that has nothing here is not kept for a message that it does not get.
+            let vacant = state.closed.is_none() && matches!(state.task, Task::Idle(None));
+            let retired = vacant && self.retire(&mut state);
+            drop(state);
+            if retired {
+                self.registry.remove(self);
             }
-            None => {}
-        }
-        if let Some(end) = shared.ended() {
-            return Err(SendError::Refused(end.error(Outcome::NotApplied)));
-        }
-        if !shared.count_queued() {
-            return Err(SendError::Refused(CallError::Overloaded(Overload::Node)));
+            return Err(SendError::Refused(error));
         }
         match state.mailbox.push(envelope, no_wait) {
             Ok(place) => {

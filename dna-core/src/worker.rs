@@ -117,7 +117,9 @@ impl<A: Actor> Worker<A> {
     }
 
     /// Whether somebody still wants the message to be handled. Who has to be told otherwise is told.
-    fn is_wanted(&self, envelope: &Envelope<A>) -> bool {
+    fn is_wanted(&mut self, envelope: &Envelope<A>) -> bool {
+        // A void activation takes its schedules with it, also what they have sent.
+        self.has_valid_activation();
         let shared = self.slot.shared();
         let error = if let Some(end) = shared.ended() {
             end.error(Outcome::NotApplied)
@@ -221,7 +223,8 @@ impl<A: Actor> Worker<A> {
                     suspended.push(Suspended(Some(run)));
                 }
             }
-            next = self.next_shared(activation.generation);
+            // Those behind a panic or a refusal are for a fresh activation.
+            next = if survives { self.next_shared(activation.generation) } else { None };
         }
         while let Some((run, handled)) = poll_fn(|cx| {
             if slot.shared().has_ended() {
@@ -413,7 +416,8 @@ fn runs_alone<A: Actor>(envelope: &Envelope<A>) -> bool {
 
 /// Marks a message as started. `false`: nobody waits for it any more.
 fn start<A: Actor>(envelope: &Envelope<A>) -> bool {
-    envelope.reply.as_ref().is_none_or(|reply| reply.start())
+    envelope.timer.as_ref().is_none_or(|timer| timer.may_start())
+        && envelope.reply.as_ref().is_none_or(|reply| reply.start())
         && envelope.ticket.as_ref().is_none_or(|ticket| ticket.claim())
 }
 

@@ -120,9 +120,9 @@ impl Committer {
         }
     }
 
-    /// The store is lost: the group is in doubt, everything behind it was not applied, the node ends.
+    /// The store is lost, or let go of: the group is in doubt, everything behind it was not applied, the node ends.
     fn lose(&self, loss: Loss, members: Members) {
-        let end = End::Lost(loss);
+        let end = self.shared.ended().unwrap_or(End::Lost(loss));
         for (rows, _) in members {
             rows.end(end);
         }

@@ -242,10 +242,13 @@ impl ActorRows {
         let released = inner.gate.take_upto(upto);
         let bytes = std::mem::take(&mut inner.taken_bytes);
         drop(inner);
-        self.shared.settle_uncommitted(bytes, released.len());
+        self.shared.settle_uncommitted(bytes, 0);
+        let count = released.len();
         for waiting in released {
             waiting.release();
         }
+        // Not before: a cast that stands in no mailbox yet must be counted here, or a shutdown would not wait for it.
+        self.shared.settle_uncommitted(0, count);
         if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
             observer.committed();
         }

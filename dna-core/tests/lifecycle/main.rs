@@ -9,8 +9,16 @@
 )]
 
 mod activation;
+mod codec;
 mod events;
 mod hooks;
+mod loss;
 mod passivation;
+mod refusals;
+mod schedules;
+mod shared_runs;
+mod shutdown;
+mod storm;
 mod support;
+mod threads;
 mod world;

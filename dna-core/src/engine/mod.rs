@@ -176,7 +176,8 @@ impl Engine {
             runtime::sleep(SHUTDOWN_POLL).await;
         }
         self.passivate_all().await;
-        while !shared.has_ended() && !(is_idle() && shared.uncommitted_bytes() == 0 && shared.held() == 0) {
+        // In this order: what is no longer held is in a mailbox.
+        while !shared.has_ended() && !(shared.uncommitted_bytes() == 0 && shared.held() == 0 && is_idle()) {
             runtime::sleep(SHUTDOWN_POLL).await;
         }
     }

@@ -276,7 +276,11 @@ impl<A: Actor> Worker<A> {
         let (mut given, mut replies) = (Vec::new(), Vec::new());
         let (mut deadline, mut waiting, mut timers) = (0, Vec::new(), Vec::new());
         while let Some(envelope) = self.batch.pop_front() {
-            if !self.is_wanted(&envelope) || !self.activate(Cause::of(&envelope)).await || !start(&envelope) {
+            // One activation takes them all: were it replaced in vain, those before would be left without an answer.
+            if !self.is_wanted(&envelope)
+                || (given.is_empty() && !self.activate(Cause::of(&envelope)).await)
+                || !start(&envelope)
+            {
                 skip(&envelope);
                 continue;
             }

@@ -52,6 +52,8 @@ struct Inner {
     gate: Gate,
     /// Whether the committer has this name in its queue.
     queued: bool,
+    /// Whether the committer is letting casts go: later ones wait for it, to keep their order.
+    posting: bool,
     /// Bytes of finished writes, as counted against the node's bound: waiting, and taken by the committer.
     waiting_bytes: usize,
     taken_bytes: usize,
@@ -172,7 +174,8 @@ impl ActorRows {
     /// Lets `waiting` go when everything up to `position` is durable: at once, where it is. It comes from a handler on
     /// an activation of this generation.
     pub(crate) fn gate(&self, position: u64, generation: u64, waiting: Waiting) {
-        if self.may_leave(position, generation) {
+        let in_order = matches!(waiting, Waiting::Posts(_));
+        if !in_order && self.may_leave(position, generation) {
             return waiting.release();
         }
         let mut inner = self.inner.lock();
@@ -184,7 +187,7 @@ impl ActorRows {
             let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
             drop(inner);
             waiting.fail(|outcome| CallError::NotCommitted { refusal, outcome });
-        } else if self.is_committed(position) {
+        } else if self.is_committed(position) && !(in_order && inner.posting) {
             drop(inner);
             waiting.release();
         } else {
@@ -239,16 +242,23 @@ impl ActorRows {
         }
         inner.buffer.commit(upto);
         self.committed.store(upto, Ordering::Release);
-        let released = inner.gate.take_upto(upto);
-        let bytes = std::mem::take(&mut inner.taken_bytes);
+        let mut released = inner.gate.take_upto(upto);
+        let mut bytes = std::mem::take(&mut inner.taken_bytes);
+        while !released.is_empty() {
+            inner.posting = true;
+            drop(inner);
+            let count = released.len();
+            for waiting in released {
+                waiting.release();
+            }
+            // Only now: until a cast is in its mailbox, a node that shuts down has to wait for it.
+            self.shared.settle_uncommitted(std::mem::take(&mut bytes), count);
+            inner = self.inner.lock();
+            released = inner.gate.take_upto(upto);
+        }
+        inner.posting = false;
         drop(inner);
         self.shared.settle_uncommitted(bytes, 0);
-        let count = released.len();
-        for waiting in released {
-            waiting.release();
-        }
-        // Not before: a cast that stands in no mailbox yet must be counted here, or a shutdown would not wait for it.
-        self.shared.settle_uncommitted(0, count);
         if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
             observer.committed();
         }

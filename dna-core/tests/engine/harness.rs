@@ -51,6 +51,14 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     panic!("never came: {what}");
 }
 
+/// Gives what must not happen the time to happen: `condition` has to hold all along.
+pub(crate) async fn stays(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..20 {
+        assert!(condition(), "no longer: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 pub(crate) async fn start_on(store: Arc<dyn Store>, settings: Settings) -> Engine {
     Engine::start(store, Actors::new().with::<Puppet>(), settings).await.unwrap()
 }

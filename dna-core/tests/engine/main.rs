@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 mod basics;
+mod commits;
+mod deadlines;
 mod gate;
 mod harness;
+mod limits;
 mod order;
+mod overload;
 mod refused;
 mod restart;
 mod sending;

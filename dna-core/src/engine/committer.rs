@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     call_error::Loss,
-    limits::GROUP_BYTES_MAX,
+    limits::{GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX},
     partition::ActorRows,
     runtime,
     store::{ActorWrites, CommitError, Group},
@@ -72,11 +72,13 @@ impl Committer {
     /// Fills a group from the queue. A name stands in it once; what does not fit stays at the head of the queue.
     fn form_group(&self, queue: &mut VecDeque<Arc<ActorRows>>) -> Option<(Group, Members)> {
         let (mut actors, mut members, mut later) = (Vec::new(), Members::new(), Vec::new());
-        let mut room = GROUP_BYTES_MAX;
-        while let Some(rows) = queue.pop_front() {
+        let (mut room, mut room_for_names) = (GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX);
+        while room_for_names > 0
+            && let Some(rows) = queue.pop_front()
+        {
             if let Some(taken) = rows.take(room) {
-                // A group with many small writes is mostly names.
-                room = room.saturating_sub(taken.bytes + rows.name().cost());
+                room = room.saturating_sub(taken.bytes);
+                room_for_names = room_for_names.saturating_sub(rows.name().cost());
                 actors.push(ActorWrites { actor: rows.name().clone(), writes: taken.writes });
                 if taken.more {
                     later.push(rows.clone());

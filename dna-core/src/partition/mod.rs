@@ -243,22 +243,21 @@ impl ActorRows {
         inner.buffer.commit(upto);
         self.committed.store(upto, Ordering::Release);
         let mut released = inner.gate.take_upto(upto);
-        let mut bytes = std::mem::take(&mut inner.taken_bytes);
+        let bytes = std::mem::take(&mut inner.taken_bytes);
+        inner.posting = !released.is_empty();
+        drop(inner);
+        self.shared.settle_uncommitted(bytes, 0);
         while !released.is_empty() {
-            inner.posting = true;
-            drop(inner);
             let count = released.len();
             for waiting in released {
                 waiting.release();
             }
             // Only now: until a cast is in its mailbox, a node that shuts down has to wait for it.
-            self.shared.settle_uncommitted(std::mem::take(&mut bytes), count);
-            inner = self.inner.lock();
+            self.shared.settle_uncommitted(0, count);
+            let mut inner = self.inner.lock();
             released = inner.gate.take_upto(upto);
+            inner.posting = !released.is_empty();
         }
-        inner.posting = false;
-        drop(inner);
-        self.shared.settle_uncommitted(bytes, 0);
         if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
             observer.committed();
         }

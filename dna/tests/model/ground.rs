@@ -37,8 +37,9 @@ impl Ground {
         }
     }
 
-    /// Something goes wrong now and then.
-    pub(crate) fn trouble(&self, rng: &mut Rng) {
+    /// Something goes wrong now and then. Reads fail only where the node ends well: what fails by itself and is not
+    /// answered could not be told from what was in doubt.
+    pub(crate) fn trouble(&self, rng: &mut Rng, ends_well: bool) {
         let Ground::Memory(memory) = self else { return };
         let (faults, count) = (memory.faults(), 1 + rng.below(2) as usize);
         match rng.below(60) {
@@ -46,7 +47,7 @@ impl Ground {
             1 => faults.refuse_next(count, Refusal::Busy),
             2 => faults.lose_next_answers(count),
             3 => faults.lose_next_requests(count),
-            4 => faults.fail_next_reads(count, dna::ReadError::Unavailable),
+            4 if ends_well => faults.fail_next_reads(count, dna::ReadError::Unavailable),
             5 => faults.delay_commits(Duration::from_millis(rng.below(3))),
             _ => {}
         }

@@ -106,7 +106,7 @@ async fn phase(
             // One poll marks the actors; what is at work is passivated when it is idle.
             let _ = running.passivate_all().now_or_never();
         }
-        ground.trouble(rng);
+        ground.trouble(rng, matches!(ending, Ending::Passivation | Ending::Shutdown));
         end_after = end_after.saturating_sub(1);
         match ending {
             Ending::Drop if end_after == 0 => node = None,

@@ -1,5 +1,7 @@
 //! One caller of one actor, who knows what the actor's state has to be.
 
+use std::collections::VecDeque;
+
 use dna::{CallError, ErrorKind, Outcome};
 use futures_util::future::join_all;
 use tokio::sync::mpsc::UnboundedSender;
@@ -16,6 +18,9 @@ const BURSTS: u64 = 30;
 /// How many messages are under way at once.
 const BURST_MESSAGES_MAX: u64 = 12;
 
+/// How much of its history a visitor keeps.
+const HISTORY: usize = 60;
+
 pub(crate) struct Visitor {
     pub(crate) name: &'static str,
     pub(crate) operations: u64,
@@ -23,21 +28,31 @@ pub(crate) struct Visitor {
     /// What the state may be: more than one where a node has ended with messages under way, each with one more of
     /// those whose fate is unknown.
     states: Vec<Reference>,
+    /// The last messages and what came of them, for who has to find out why a test failed.
+    history: VecDeque<String>,
 }
 
 type Answer = Result<Vec<Seen>, CallError<Failed>>;
 
 impl Visitor {
     pub(crate) fn new(name: &'static str, seed: u64) -> Self {
-        Visitor { name, operations: 0, rng: Rng::new(seed), states: vec![Reference::default()] }
+        Visitor {
+            name,
+            operations: 0,
+            rng: Rng::new(seed),
+            states: vec![Reference::default()],
+            history: VecDeque::new(),
+        }
     }
 
     /// Sends bursts of messages until the node has ended, or it is enough.
     pub(crate) async fn visit(&mut self, shelf: ShelfClient, pulse: UnboundedSender<()>) {
+        self.note("a visit begins".to_owned());
+        // This also uses up what was left of failing reads.
+        if !self.compare(&shelf).await {
+            return;
+        }
         for _ in 0..BURSTS {
-            if self.states.len() > 1 && !self.compare(&shelf).await {
-                return;
-            }
             let burst = (0..=self.rng.below(BURST_MESSAGES_MAX)).map(|_| Message::random(&mut self.rng)).collect();
             if !self.send(&shelf, burst).await {
                 return;
@@ -67,10 +82,12 @@ impl Visitor {
             Message::Run(steps, end) => (after.run(steps), *end),
             Message::Look(looks) => (after.look(looks), End::Ok),
         };
+        self.note(format!("{message:?} -> {answer:?}"));
         let error = match answer {
             Ok(answer) => {
-                assert_eq!((answer, End::Ok), (seen, end), "{} {message:?} on {:?}", self.name, self.states);
-                assert_eq!(self.states.len(), 1, "nothing is answered behind an unknown outcome");
+                if (&answer, End::Ok) != (&seen, end) || self.states.len() > 1 {
+                    self.fail(&format!("it should have been {seen:?} on {:?}", self.states));
+                }
                 self.states = vec![after];
                 return true;
             }
@@ -78,7 +95,9 @@ impl Visitor {
         };
         match (&error, end) {
             (CallError::Handler { error: Failed::Asked { seen: answer }, .. }, End::Err) => {
-                assert_eq!(*answer, seen, "{} {message:?} on {:?}", self.name, self.states);
+                if *answer != seen {
+                    self.fail(&format!("it should have seen {seen:?} on {:?}", self.states));
+                }
             }
             (CallError::Handler { error: Failed::Storage(error), .. }, _) => {
                 assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Storage, true), "{error}");
@@ -91,10 +110,22 @@ impl Visitor {
                 }
                 return false;
             }
-            _ => panic!("{} {message:?}: {error:?}", self.name),
+            _ => self.fail("that should not have happened"),
         }
         assert_eq!(error.outcome(), Outcome::NotApplied);
         true
+    }
+
+    fn note(&mut self, what: String) {
+        self.history.push_back(what);
+        while self.history.len() > HISTORY {
+            self.history.pop_front();
+        }
+    }
+
+    fn fail(&self, why: &str) -> ! {
+        let history = self.history.iter().map(|line| format!("{line}\n")).collect::<String>();
+        panic!("{}: {history}{why}", self.name);
     }
 
     /// Reads everything and compares it with what it may be. Says whether the node goes on.
@@ -106,9 +137,10 @@ impl Visitor {
                 Err(CallError::Stopped { .. } | CallError::Lost { .. }) => return false,
                 Err(error) => panic!("{error:?}"),
             };
-            let state = self.states.iter().find(|state| state.look(&all()) == seen);
-            let state = state.unwrap_or_else(|| panic!("{}: {seen:?} is none of {:?}", self.name, self.states));
-            self.states = vec![state.clone()];
+            let at = self.states.iter().position(|state| state.look(&all()) == seen);
+            let at = at.unwrap_or_else(|| self.fail(&format!("{seen:?} is none of {:?}", self.states)));
+            self.states = vec![self.states.swap_remove(at)];
+            self.note(format!("compared: it is state {at}"));
             return true;
         }
     }

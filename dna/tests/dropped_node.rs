@@ -110,3 +110,41 @@ async fn a_dropped_node_hands_nothing_to_its_store_behind_its_claim() {
     assert_eq!(cell.get().await.unwrap(), Some(1));
     node.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_dropped_node_calls_not_applied_is_never_there() {
+    let memory = Memory::new();
+    for round in 1..=300_u64 {
+        let node = Node::builder().store(memory.clone()).actor::<Cell>().start().await.unwrap();
+        let sets = (0..8).map(|name| {
+            let cell = node.client::<Cell>(name.to_string());
+            tokio::spawn(async move {
+                let (mut answered, mut next) = (0, round * 1_000_000);
+                loop {
+                    match cell.set(next).await {
+                        Ok(()) => answered = next,
+                        Err(error) => return (answered, next, error.outcome()),
+                    }
+                    next += 1;
+                }
+            })
+        });
+        let sets = sets.collect::<Vec<_>>();
+        // So that the end meets the committer anywhere in its work.
+        let groups = round % 50;
+        while node.stats().groups < groups {
+            tokio::task::yield_now().await;
+        }
+        drop(node);
+
+        let node = Node::builder().store(memory.clone()).actor::<Cell>().start().await.unwrap();
+        for (name, set) in sets.into_iter().enumerate() {
+            let (answered, last, outcome) = set.await.unwrap();
+            let stored = node.client::<Cell>(name.to_string()).get().await.unwrap().unwrap_or_default();
+            let is_there = stored == last;
+            assert!(is_there || stored == answered || answered == 0, "round {round}: {stored} of {answered}, {last}");
+            assert!(!is_there || outcome == Outcome::Unknown, "round {round}: {last} is there, and called {outcome:?}");
+        }
+        node.shutdown().await.unwrap();
+    }
+}

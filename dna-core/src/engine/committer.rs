@@ -113,11 +113,18 @@ impl Committer {
 
     async fn send(&self, group: Arc<Group>) -> Result<(), CommitError> {
         let Some(store) = self.shared.store() else { return Err(CommitError::Unknown) };
-        let mut commit = store.commit(group);
-        // From its first poll on, the store settles the commit's fate before it lets itself be claimed again.
-        match poll_fn(|cx| Poll::Ready(self.shared.while_claimed(|| commit.as_mut().poll(cx)))).await {
-            Some(Poll::Ready(answer)) => answer,
-            Some(Poll::Pending) => commit.await,
+        // Called, and polled once, while the claim lasts: a store may take the group at either. From then on it settles
+        // the commit's fate before it lets itself be claimed again.
+        let begun = poll_fn(|cx| {
+            Poll::Ready(self.shared.while_claimed(|| {
+                let mut commit = store.commit(group.clone());
+                let polled = commit.as_mut().poll(cx);
+                (commit, polled)
+            }))
+        });
+        match begun.await {
+            Some((_, Poll::Ready(answer))) => answer,
+            Some((commit, Poll::Pending)) => commit.await,
             None => Err(CommitError::Unknown),
         }
     }

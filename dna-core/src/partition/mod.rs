@@ -216,6 +216,10 @@ impl ActorRows {
     /// Takes the next part of what is finished, if it fits into `room` bytes.
     pub(crate) fn take(&self, room: usize) -> Option<Taken> {
         let mut inner = self.inner.lock();
+        if inner.ended.is_some() || self.shared.ended().is_some() {
+            // What was not taken when the node ended was answered as not applied.
+            return None;
+        }
         let taken = inner.buffer.take(room);
         if let Some(taken) = &taken {
             inner.queued = taken.more;

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     sync::{Arc, atomic::Ordering},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -110,11 +110,16 @@ impl Committer {
 
     async fn send(&self, group: Arc<Group>) -> Result<(), CommitError> {
         let Some(store) = self.shared.store() else { return Err(CommitError::Unknown) };
-        let mut commit = store.commit(group);
-        // From its first poll on, the store settles the commit's fate before it lets itself be claimed again.
-        match poll_fn(|cx| Poll::Ready(self.shared.while_claimed(|| commit.as_mut().poll(cx)))).await {
-            Some(Poll::Ready(answer)) => answer,
-            Some(Poll::Pending) => commit.await,
+        // Once it has begun, with the call or with its first poll, the store settles the commit's fate before it lets
+        // itself be claimed again.
+        let begin = |cx: &mut Context<'_>| {
+            let mut commit = store.commit(group.clone());
+            let polled = commit.as_mut().poll(cx);
+            (commit, polled)
+        };
+        match poll_fn(|cx| Poll::Ready(self.shared.while_claimed(|| begin(cx)))).await {
+            Some((_, Poll::Ready(answer))) => answer,
+            Some((commit, Poll::Pending)) => commit.await,
             None => Err(CommitError::Unknown),
         }
     }

@@ -268,8 +268,8 @@ impl ActorRows {
     pub(crate) fn refuse(&self, refusal: Refusal) {
         let mut inner = self.inner.lock();
         inner.buffer.refuse();
+        // It stays in the committer's queue if it is there, so that it never stands in it twice.
         inner.refusal = Some(refusal);
-        inner.queued = false;
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.finished.store(inner.buffer.finished(), Ordering::Release);
         self.committed.store(inner.buffer.committed(), Ordering::Release);

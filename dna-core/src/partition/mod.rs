@@ -213,9 +213,14 @@ impl ActorRows {
         self.inner.lock().queued
     }
 
-    /// Takes the next part of what is finished, if it fits into `room` bytes.
+    /// Takes the next part of what is finished, if it fits into `room` bytes, and the node has not ended.
     pub(crate) fn take(&self, room: usize) -> Option<Taken> {
         let mut inner = self.inner.lock();
+        if inner.ended.is_some() {
+            // What waits was told that it was not applied.
+            inner.queued = false;
+            return None;
+        }
         let taken = inner.buffer.take(room);
         if let Some(taken) = &taken {
             inner.queued = taken.more;

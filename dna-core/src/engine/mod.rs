@@ -177,7 +177,8 @@ impl Engine {
         }
         self.passivate_all().await;
         // In this order: what is no longer held is in a mailbox.
-        while !shared.has_ended() && !(shared.uncommitted_bytes() == 0 && shared.held() == 0 && is_idle()) {
+        let is_at_rest = || shared.uncommitted_bytes() == 0 && shared.held() == 0 && is_idle();
+        while !shared.has_ended() && !is_at_rest() {
             runtime::sleep(SHUTDOWN_POLL).await;
         }
     }

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     sync::{Arc, atomic::Ordering},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 

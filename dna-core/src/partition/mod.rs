@@ -213,11 +213,12 @@ impl ActorRows {
         self.inner.lock().queued
     }
 
-    /// Takes the next part of what is finished, if it fits into `room` bytes.
+    /// Takes the next part of what is finished, if it fits into `room` bytes, and the node has not ended.
     pub(crate) fn take(&self, room: usize) -> Option<Taken> {
         let mut inner = self.inner.lock();
         if inner.ended.is_some() || self.shared.ended().is_some() {
             // What was not taken when the node ended was answered as not applied.
+            inner.queued = false;
             return None;
         }
         let taken = inner.buffer.take(room);
@@ -271,8 +272,8 @@ impl ActorRows {
     pub(crate) fn refuse(&self, refusal: Refusal) {
         let mut inner = self.inner.lock();
         inner.buffer.refuse();
+        // It stays in the committer's queue if it is there, so that it never stands in it twice.
         inner.refusal = Some(refusal);
-        inner.queued = false;
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.finished.store(inner.buffer.finished(), Ordering::Release);
         self.committed.store(inner.buffer.committed(), Ordering::Release);

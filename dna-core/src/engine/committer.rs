@@ -32,6 +32,15 @@ pub(super) struct Committer {
     pub(super) next: u64,
 }
 
+impl Drop for Committer {
+    /// Without a committer nothing is ever answered: where it goes with its runtime, the node ends.
+    fn drop(&mut self) {
+        if let Some(engine) = self.shared.engine.upgrade() {
+            engine.end(End::Stopped);
+        }
+    }
+}
+
 /// Whose writes a group holds, and up to where.
 type Members = Vec<(Arc<ActorRows>, u64)>;
 

@@ -13,6 +13,7 @@ mod codec;
 mod events;
 mod hooks;
 mod loss;
+mod lost_tasks;
 mod passivation;
 mod refusals;
 mod schedules;

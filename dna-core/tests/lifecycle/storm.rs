@@ -113,7 +113,7 @@ async fn storm<F: Flavour>(seed: u64) {
     let mut inits = 0_u64;
     world.on(Hook::Init, move |_| {
         inits += 1;
-        if inits % 13 == 0 { vec![bump("n"), Step::Fail] } else { vec![bump("inits")] }
+        if inits.is_multiple_of(13) { vec![bump("n"), Step::Fail] } else { vec![bump("inits")] }
     });
     world.on(Hook::Stop, |_| vec![bump("stops")]);
     world.on(Hook::Persisted, |_| vec![get("n")]);

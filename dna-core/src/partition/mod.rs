@@ -262,7 +262,6 @@ impl ActorRows {
         let mut inner = self.inner.lock();
         inner.buffer.refuse();
         inner.refusal = Some(refusal);
-        inner.queued = false;
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.finished.store(inner.buffer.finished(), Ordering::Release);
         self.committed.store(inner.buffer.committed(), Ordering::Release);

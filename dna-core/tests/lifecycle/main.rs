@@ -11,6 +11,7 @@
 mod activation;
 mod codec;
 mod events;
+mod groups;
 mod hooks;
 mod loss;
 mod lost_tasks;

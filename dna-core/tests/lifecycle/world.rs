@@ -194,7 +194,7 @@ impl Drop for Alive {
 
 /// Waits for a condition; fails if it never holds.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..20_000 {
+    for _ in 0..10_000 {
         if holds() {
             return;
         }

@@ -191,10 +191,14 @@ impl<A: Actor> Mailbox<A> {
         std::mem::take(&mut self.rest).then(|| (Next::Rest, Vec::new()))
     }
 
+    /// The calls whose handlers have begun and not ended.
+    pub(crate) fn started(&self) -> Vec<Arc<dyn Held>> {
+        self.calls.iter().filter(|call| call.cell.is_started()).map(|call| call.cell.clone()).collect()
+    }
+
     /// Everything that is queued, for good.
     pub(crate) fn drain(&mut self) -> (VecDeque<Envelope<A>>, Vec<Waker>) {
         let queue = std::mem::take(&mut self.queue);
-        self.calls = VecDeque::new();
         (queue, std::mem::take(&mut self.room).into_iter().map(|(_, waker)| waker).collect())
     }
 

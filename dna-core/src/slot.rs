@@ -223,6 +223,26 @@ impl<A: Actor> Slot<A> {
         self.shared().busy.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// The task is gone, and its activation with it: tells the callers whose messages it had begun, and has the others
+    /// find a fresh activation.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        self.rows.abandon();
+        let mut state = self.state.lock();
+        (state.parked, state.suspended) = (None, None);
+        let started = state.mailbox.started();
+        if state.closed.is_none() {
+            state.task = Task::Idle(None);
+        }
+        if state.closed.is_none() && !state.mailbox.is_empty() {
+            self.see_to_it(state);
+        } else {
+            drop(state);
+        }
+        for call in started {
+            call.fail(CallError::Stopped { outcome: Outcome::Unknown });
+        }
+    }
+
     /// A handler is suspended: `waker` is woken should the node end meanwhile.
     pub(crate) fn suspend(&self, waker: &Waker) {
         let mut state = self.state.lock();

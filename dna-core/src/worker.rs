@@ -30,6 +30,20 @@ pub(crate) struct Worker<A: Actor> {
     /// Of the handler that runs, or of the next one.
     scope: Option<Box<Scope>>,
     batch: VecDeque<Envelope<A>>,
+    progress: Progress,
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// It was never polled.
+    Unpolled,
+    /// It waits for something to do.
+    Waiting,
+    /// It counts as busy.
+    AtWork,
+    /// It has ended by itself.
+    Ended,
 }
 
 /// The message for which an actor is activated.
@@ -47,25 +61,29 @@ impl<A: Actor> Cause<A> {
 
 impl<A: Actor> Worker<A> {
     pub(crate) fn new(slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>) -> Self {
-        Worker { slot, activation, scope: None, batch: VecDeque::new() }
+        Worker { slot, activation, scope: None, batch: VecDeque::new(), progress: Progress::Unpolled }
     }
 
     pub(crate) async fn run(mut self) {
+        self.progress = Progress::Waiting;
         while let Some(next) = self.slot.clone().next(&mut self.batch).await {
+            self.progress = Progress::AtWork;
             match next {
                 Next::Batch => self.handle_batch().await,
                 Next::Committed => self.after_persist().await,
                 Next::Passivate => self.passivate().await,
                 Next::Rest => {}
             }
+            self.progress = Progress::Waiting;
             self.slot.pause();
             if matches!(next, Next::Passivate | Next::Rest) {
                 match self.slot.rest(self.activation.take()) {
-                    Ok(()) => return,
+                    Ok(()) => break,
                     Err(activation) => self.activation = activation,
                 }
             }
         }
+        self.progress = Progress::Ended;
     }
 
     /// The scope of the handler that runs.
@@ -390,12 +408,21 @@ impl<A: Actor> Worker<A> {
 }
 
 impl<A: Actor> Drop for Worker<A> {
-    /// What the task had taken and not begun is answered, however the task ends.
+    /// What the task had taken and not begun is answered, however the task ends. It may not have ended by itself:
+    /// something of the user's may have panicked as it was dropped, or the runtime is gone.
     fn drop(&mut self) {
+        let progress = self.progress;
+        if progress == Progress::AtWork {
+            self.slot.pause();
+        }
+        drop(self.activation.take());
         let outcome = Outcome::NotApplied;
         let error = self.slot.shared().ended().map_or(CallError::Stopped { outcome }, |end| end.error(outcome));
         for reply in self.batch.drain(..).filter_map(|envelope| envelope.reply) {
             reply.fail(error.clone());
+        }
+        if matches!(progress, Progress::Waiting | Progress::AtWork) {
+            self.slot.abandon();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Several nodes in one process: which one a client means, and what a start refuses. What a process has of nodes is
 //! global, so these tests have a target of their own and run one after another.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
@@ -30,6 +30,15 @@ pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     /// The number of the next group.
     pub(super) next: u64,
+}
+
+impl Drop for Committer {
+    /// Without a committer nothing is ever answered: where it goes with its runtime, the node ends.
+    fn drop(&mut self) {
+        if let Some(engine) = self.shared.engine.upgrade() {
+            engine.end(End::Stopped);
+        }
+    }
 }
 
 /// Whose writes a group holds, and up to where.

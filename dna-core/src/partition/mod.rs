@@ -128,6 +128,11 @@ impl ActorRows {
         self.inner.lock().buffer.roll_back_to(savepoint);
     }
 
+    /// Takes back what a message wrote that will not be concluded.
+    pub(crate) fn abandon(&self) {
+        self.inner.lock().buffer.roll_back();
+    }
+
     /// Ends the message that runs in `scope`: with `keep` its writes may be committed from now on, else they are taken
     /// back. Answers the position that its reply has to wait for.
     pub(crate) fn conclude(&self, scope: &Scope, keep: bool) -> Result<u64, CallError> {

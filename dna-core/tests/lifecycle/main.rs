@@ -11,8 +11,10 @@
 mod activation;
 mod codec;
 mod events;
+mod groups;
 mod hooks;
 mod loss;
+mod lost_tasks;
 mod passivation;
 mod refusals;
 mod schedules;

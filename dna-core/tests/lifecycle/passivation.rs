@@ -170,7 +170,8 @@ async fn a_write_that_waits_for_its_commit_is_seen_behind_passivation_through_an
 async fn of_passivated_names_nothing_stays_in_the_node_also_where_their_writes_had_to_wait() {
     let world = World::new();
     let memory = Memory::new();
-    let engine = world.start(&memory).await;
+    // Answered calls are not to be kept for their deadline.
+    let engine = world.start_with(&memory, |settings| settings.call_timeout = 3600 * SECOND).await;
     // One that stays, and was there first.
     let alice = doll(&engine, "alice");
     run(&alice, vec![put("a", "1")]).await.unwrap();

@@ -163,8 +163,7 @@ async fn a_refused_message_is_unknown_where_it_had_sent_a_call() {
         assert_eq!(error, CallError::NotCommitted { refusal: Refusal::Full, outcome });
         assert_eq!(error.is_retryable(), outcome == Outcome::NotApplied);
     }
-    // One that has sent its call and runs while the commit of a message before it is refused: it cannot be, since the
-    // call waits for that commit. But the group of its own actor may come from a panicking neighbour.
+    // One that runs while the commit of a message before it is refused cannot have sent a call: it waits for that.
     memory.faults().hold_commits();
     let first = sent(run(&alice, vec![put("a", "1")]));
     memory.faults().commits_waiting(1).await;

@@ -248,6 +248,7 @@ pub struct Stats {
     pub cached_bytes: usize,
     /// Groups that were sent to the store since the start.
     pub groups: u64,
-    /// Casts and scheduled messages that could not be delivered, or whose writes were rolled back, since the start.
+    /// Casts and scheduled messages that were admitted or sent by a handler and then not handled, or whose handler
+    /// panicked or wrote what can never be committed, since the start.
     pub dropped_casts: u64,
 }

@@ -92,16 +92,12 @@ async fn main() -> Result<(), Error> {
     let calls = counters.iter().flat_map(|counter| (0..MESSAGES).map(|_| add(counter, 1)));
     let totals = try_join_all(calls).await?;
 
-    let stats = engine.stats();
-    println!(
-        "{} messages to {} actors were answered, each durable as far as its store is,",
-        totals.len(),
-        stats.active
-    );
-    println!("after {} commits.", stats.groups);
+    let (active, groups) = (engine.stats().active, engine.stats().groups);
+    println!("{} messages to {active} actors were answered, each when its write was committed.", totals.len());
+    println!("It took {groups} commits.");
 
-    let visits = engine.client::<Counter>("0");
-    println!("One more, alone: {} commits, total {}.", engine.stats().groups + 1, add(&visits, 1).await?);
+    let total = add(&engine.client::<Counter>("0"), 1).await?;
+    println!("One more message, alone, is one more commit: {} by now. Its total is {total}.", engine.stats().groups);
     engine.shutdown().await?;
     Ok(())
 }

@@ -338,7 +338,7 @@ fn nothing_that_was_acknowledged_or_shown_is_lost_and_no_message_is_torn() {
 #[test]
 fn a_store_that_answers_before_it_has_written_is_found_out() {
     let mut rng = Rng::new(Rng::seed("DNA_CRASH_SEED"));
-    let violation = rounds(ROUNDS, &mut rng, true).err().expect("a loss is found within the rounds of the other test");
+    let violation = rounds(ROUNDS, &mut rng, true).expect_err("a loss is found within the rounds of the other test");
     assert!(matches!(violation, Violation::Lost { .. } | Violation::Vanished { .. }), "{violation:?}");
 }
 

@@ -1,6 +1,6 @@
 //! The hooks of an actor, its schedules and its options, through the macro: with messages moved, and with messages
 //! encoded.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "tests")]
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -195,9 +195,7 @@ impl Careless {
         Ok(Careless)
     }
 
-    pub fn take(&mut self, crooked: Crooked) {
-        drop(crooked);
-    }
+    pub fn take(&mut self, _crooked: Crooked) {}
 
     pub fn give(&self) -> Crooked {
         Crooked(1)

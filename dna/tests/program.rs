@@ -1,7 +1,7 @@
 //! The program that README begins with, on disk, and what `Cart::client` finds in a process with no node, one, or two.
 //!
 //! A process has its nodes in common, so these tests run one after the other.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic_in_result_fn, reason = "tests")]
 
 use std::time::Duration;
 

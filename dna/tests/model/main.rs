@@ -23,7 +23,7 @@ pub mod bounded_queue;
 #[path = "../support/rng.rs"]
 mod rng;
 
-use dna::{Memory, Node, prelude::Durability};
+use dna::{Loss, Memory, Node, ShutdownError, prelude::Durability};
 use futures_util::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -126,6 +126,7 @@ async fn phase(
                 ground.poison(rng);
             }
             while node.client::<Shelf>("elder").put("a", 1).await.is_ok() {}
+            assert_eq!(node.shutdown().await, Err(ShutdownError::Lost(Loss::Poisoned)));
             (visitors, None)
         }
         (Ending::Passivation, Some(node)) => {

@@ -17,7 +17,7 @@ use crate::{
     actor::Actor,
     call_error::{CallError, Overload},
     client::Destination,
-    limits::CALL_CHAIN_MAX,
+    limits::{CALL_CHAIN_MAX, OUTBOX_MESSAGES_MAX},
     mailbox::{Envelope, Place},
     outcome::Outcome,
     partition::{ActorRows, Waiting},
@@ -89,7 +89,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
     }
 
     /// Sets how long the call may take; within a handler, never longer than the handler's own caller waits. A handler
-    /// that has begun is not stopped by it. Kept to the millisecond below one second, to a tenth of a second above.
+    /// that has begun is not stopped by it. Kept to the millisecond below one second, and to about two tenths of a second
+    /// above.
+    ///
+    /// A [cast](Call::cast) with a time-out is not started behind it; one without is handled whenever its turn comes, and
+    /// waits for room as long as a call would.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.dispatch.timeout = Some(timeout);
         self
@@ -242,21 +246,24 @@ impl<A: Actor> Cast<A> {
     fn send(&mut self) -> Result<Option<WaitsForRoom<A>>, CallError> {
         let route = self.dispatch.route(false)?;
         let message = self.dispatch.take_message()?;
-        let envelope =
-            Envelope { message, reply: None, deadline: route.deadline, waiting: None, timer: None, ticket: None };
+        // Without a time-out of its own it is handled whenever its turn comes.
+        let deadline = self.dispatch.timeout.map_or(u64::MAX, |_| route.deadline);
+        let envelope = Envelope { message, reply: None, deadline, waiting: None, timer: None, ticket: None };
         if !route.inside {
             let (slot, place) = route.target.send(envelope, route.sender, self.dispatch.no_wait)?;
             return Ok(place.ticket.is_some().then_some((slot, place)));
         }
         let (target, sender, no_wait) = (route.target, route.sender, self.dispatch.no_wait);
-        scope::with(|scope| {
-            let Some(scope) = scope else { return };
+        let sent = scope::with(|scope| {
+            let scope = scope.filter(|scope| scope.outbox.len() < OUTBOX_MESSAGES_MAX)?;
             scope.outbox.push(Box::new(move || {
                 if let Err(error) = target.send(envelope, sender, no_wait) {
                     target.shared().count_dropped_cast(target.address(), &error);
                 }
             }));
+            Some(())
         });
+        sent.ok_or(CallError::Overloaded(Overload::Outbox))?;
         Ok(None)
     }
 }
@@ -326,7 +333,7 @@ impl<A: Actor> Dispatch<A> {
             let neighbour = scope.engine.ptr_eq(&shared.engine);
             let mut waiting = None;
             if waits {
-                if scope.would_wait_for_itself(target.address()) && neighbour {
+                if scope.would_wait_for_itself(&shared.engine, target.address()) {
                     return Err(CallError::CallCycle);
                 }
                 let chain = scope.link();
@@ -335,8 +342,9 @@ impl<A: Actor> Dispatch<A> {
                 }
                 waiting = Some(chain);
             }
-            // The clocks of two nodes of one process do not begin at the same time.
-            let deadline = if neighbour && waits { own.min(scope.deadline) } else { own };
+            // What is left of the handler's own time, by the clock of the other node, if it is another.
+            let left = scope.deadline.saturating_sub(scope.rows.now());
+            let deadline = if waits { own.min(shared.now().saturating_add(left)) } else { own };
             self.deadline = Some(deadline);
             let sender = if neighbour { Sender::Actor } else { Sender::Outside };
             Ok(Route { target: target.clone(), deadline, waiting, sender, inside: true })

@@ -109,6 +109,9 @@ pub enum Overload {
     Mailbox,
     /// The node's cap on queued messages was reached.
     Node,
+    /// The handler has as many casts and schedules in its outbox as one message may have:
+    /// [`OUTBOX_MESSAGES_MAX`](crate::limits::OUTBOX_MESSAGES_MAX).
+    Outbox,
 }
 
 /// Why a node no longer serves its actors.
@@ -239,6 +242,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Overloaded(Overload::Node) => {
                 f.write_str("the node has too many messages queued; try again later, or raise `queued_messages_max`")
             }
+            CallError::Overloaded(Overload::Outbox) => f.write_str(
+                "the handler has sent out as many messages as one message may; go on in a message to itself",
+            ),
             CallError::CallCycle => f.write_str(
                 "the call comes back to an actor that waits for it; cast instead, or pass what is needed along",
             ),

@@ -22,6 +22,15 @@
 //!     }
 //! }
 //!
+//! impl Cell {
+//!     async fn add(&mut self, amount: u64) -> Result<u64, Error> {
+//!         let stored = self.0.get(b"n").await?;
+//!         let before = stored.and_then(|n| n.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
+//!         self.0.put("n".into(), (before + amount).to_be_bytes().to_vec().into());
+//!         Ok(before + amount)
+//!     }
+//! }
+//!
 //! struct Counter {
 //!     cell: Cell,
 //! }
@@ -34,7 +43,7 @@
 //! impl Actor for Counter {
 //!     const KIND: &'static str = "Counter";
 //!     type Message = Message;
-//!     type Reply = u64;
+//!     type Reply = Result<u64, Error>;
 //!     type Client = Client<Self>;
 //!
 //!     async fn init(context: Context<Self>) -> Result<Self, Error> {
@@ -45,21 +54,20 @@
 //!         Access::Exclusive
 //!     }
 //!
-//!     async fn handle(&self, _: Message) -> Handled<u64> {
-//!         Handled::failed(0)
+//!     async fn handle(&self, _: Message) -> Handled<Self::Reply> {
+//!         unreachable!("every message is exclusive")
 //!     }
 //!
-//!     async fn handle_mut(&mut self, Message::Add { amount }: Message) -> Handled<u64> {
-//!         let Ok(stored) = self.cell.0.get(b"n").await else { return Handled::failed(0) };
-//!         let before = stored.and_then(|n| n.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes);
-//!         let after = before + amount;
-//!         self.cell.0.put("n".into(), after.to_be_bytes().to_vec().into());
-//!         Handled::done(after)
+//!     async fn handle_mut(&mut self, Message::Add { amount }: Message) -> Handled<Self::Reply> {
+//!         match self.cell.add(amount).await {
+//!             Ok(total) => Handled::done(Ok(total)),
+//!             Err(error) => Handled::failed(Err(error)), // rolled back
+//!         }
 //!     }
 //! }
 //!
-//! fn add(counter: &Client<Counter>, amount: u64) -> Call<Counter, u64> {
-//!     counter.call(Message::Add { amount }, |total| Some(Ok(total)))
+//! fn add(counter: &Client<Counter>, amount: u64) -> Call<Counter, u64, Error> {
+//!     counter.call(Message::Add { amount }, Some)
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -84,7 +92,6 @@ mod engine;
 mod error;
 mod events;
 mod finish;
-mod generated;
 pub mod limits;
 mod mailbox;
 mod memory;
@@ -105,6 +112,9 @@ pub mod testing;
 mod worker;
 mod write_error;
 
+#[doc(hidden)]
+pub mod __private;
+
 pub use actor::{Access, Actor, ActorOptions, Fallible, Handled};
 pub use call::{Call, Cast};
 pub use call_error::{CallError, InvalidName, Loss, Overload};
@@ -121,15 +131,3 @@ pub use partition::Partition;
 pub use schedule::{Scheduled, TooManyScheduled};
 pub use store::{ActorWrites, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, Store, Write, WriteKind};
 pub use write_error::WriteError;
-
-/// What `#[dna::actor]` expands to. Not for use by hand.
-#[doc(hidden)]
-pub mod __private {
-    pub use serde;
-
-    pub use crate::generated::{TryCall, misrouted};
-    pub use crate::{
-        Access, Actor, ActorOptions, Call, CallError, Client, Context, Error, Event, Events, Fallible, FromContext,
-        Handled,
-    };
-}

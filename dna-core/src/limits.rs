@@ -56,6 +56,9 @@ pub const ACTOR_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many actors may stand in one call chain.
 pub const CALL_CHAIN_MAX: usize = 64;
 
+/// How many casts and schedules one message may send out.
+pub const OUTBOX_MESSAGES_MAX: usize = 10_000;
+
 /// How many scheduled messages one activation may have outstanding.
 pub const SCHEDULED_MESSAGES_MAX: usize = 10_000;
 

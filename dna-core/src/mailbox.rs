@@ -38,11 +38,24 @@ pub(crate) struct Envelope<A: Actor> {
     pub(crate) ticket: Option<Ticket>,
 }
 
+impl<A: Actor> Envelope<A> {
+    /// Whether somebody still waits for the message to be started. A cast that was admitted is always wanted.
+    fn is_wanted(&self) -> bool {
+        self.reply.as_ref().is_none_or(|reply| reply.is_queued())
+            && self.ticket.as_ref().is_none_or(|ticket| !ticket.is_claimed())
+    }
+}
+
 /// Settles whether a cast that waits for room is started or withdrawn: whoever claims it first decides.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ticket(Arc<AtomicBool>);
 
 impl Ticket {
+    /// Whether one side has claimed it.
+    fn is_claimed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     /// `false`: the other side was first.
     pub(crate) fn claim(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
@@ -211,6 +224,19 @@ impl<A: Actor> Mailbox<A> {
         if self.calls.is_empty() {
             self.calls = VecDeque::new();
         }
+    }
+
+    /// Takes out what stands in a full mailbox and nobody waits for any more, so that it takes no room from others. The
+    /// wakers are those of casts that were admitted by this.
+    pub(crate) fn purge(&mut self) -> (VecDeque<Envelope<A>>, Vec<Waker>) {
+        if self.queue.len() <= self.capacity {
+            return (VecDeque::new(), Vec::new());
+        }
+        let (wanted, unwanted) = std::mem::take(&mut self.queue).into_iter().partition(Envelope::is_wanted);
+        self.queue = wanted;
+        let unwanted: VecDeque<_> = unwanted;
+        self.taken += unwanted.len() as u64;
+        (unwanted, self.admit())
     }
 
     /// The calls whose deadline has passed; forgets those that are answered.

@@ -175,7 +175,7 @@ impl<A: Actor> Schedule<A> {
         let envelope = Envelope {
             message,
             reply: None,
-            deadline: shared.deadline(shared.settings.call_timeout),
+            deadline: u64::MAX,
             waiting: None,
             timer: Some(self.timer.clone()),
             ticket: None,

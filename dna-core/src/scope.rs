@@ -4,7 +4,11 @@
 //! The scope lies in a thread-local exactly while the handler's future is polled, so that storage modules and calls
 //! find it without being passed anything. A task that the handler spawned finds none.
 
-use std::{cell::Cell, sync::Arc, sync::Weak};
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    sync::{Arc, Weak},
+};
 
 use crate::{actor::Access, engine::EngineInner, name::ActorName, partition::ActorRows};
 
@@ -24,6 +28,8 @@ pub(crate) struct Scope {
     pub(crate) deadline: u64,
     /// Who waits for this handler.
     pub(crate) waiting: Vec<Arc<Chain>>,
+    /// The handler itself, as the calls that it makes show it; made for the first one.
+    link: Option<Arc<Chain>>,
     /// What has to be committed before a call may leave.
     pub(crate) gate: u64,
     /// The generation of the activation that the handler runs on. Once the rows have another, the handler is void.
@@ -44,6 +50,7 @@ impl Scope {
             access: Access::Shared,
             deadline: u64::MAX,
             waiting: Vec::new(),
+            link: None,
             gate: 0,
             generation: 0,
             wrote: false,
@@ -57,6 +64,7 @@ impl Scope {
         self.access = access;
         self.deadline = deadline;
         self.waiting = waiting;
+        self.link = None;
         self.gate = self.rows.finished();
         self.generation = generation;
         self.wrote = false;
@@ -64,33 +72,45 @@ impl Scope {
         self.outbox.clear();
     }
 
-    /// Whether `actor` waits for this handler, or is the one that runs it.
-    pub(crate) fn would_wait_for_itself(&self, actor: &ActorName) -> bool {
-        self.rows.name() == actor || self.waiting.iter().any(|link| link.contains(actor))
+    /// Whether `actor` of the node `engine` waits for this handler, or is the one that runs it.
+    pub(crate) fn would_wait_for_itself(&self, engine: &Weak<EngineInner>, actor: &ActorName) -> bool {
+        if self.rows.name() == actor && self.engine.ptr_eq(engine) {
+            return true;
+        }
+        // A batch that was handled as one may have many callers, and these the same caller again.
+        let mut seen = BTreeSet::new();
+        let mut links: Vec<&Arc<Chain>> = self.waiting.iter().collect();
+        while let Some(link) = links.pop() {
+            if link.actor == *actor && link.engine.ptr_eq(engine) {
+                return true;
+            }
+            if seen.insert(Arc::as_ptr(link)) {
+                links.extend(link.above.iter());
+            }
+        }
+        false
     }
 
-    /// The chain of a call that this handler makes.
-    pub(crate) fn link(&self) -> Arc<Chain> {
-        Arc::new(Chain {
-            actor: self.rows.name().clone(),
-            length: 1 + self.waiting.iter().map(|link| link.length).max().unwrap_or(0),
-            above: self.waiting.clone(),
-        })
+    /// The chain of the calls that this handler makes.
+    pub(crate) fn link(&mut self) -> Arc<Chain> {
+        let link = self.link.get_or_insert_with(|| {
+            Arc::new(Chain {
+                engine: self.engine.clone(),
+                actor: self.rows.name().clone(),
+                length: 1 + self.waiting.iter().map(|link| link.length).max().unwrap_or(0),
+                above: self.waiting.clone(),
+            })
+        });
+        link.clone()
     }
 }
 
 /// Actors that wait for each other: the last one's address, and those that wait for it.
-#[derive(Debug)]
 pub(crate) struct Chain {
+    engine: Weak<EngineInner>,
     actor: ActorName,
     pub(crate) length: usize,
     above: Vec<Arc<Chain>>,
-}
-
-impl Chain {
-    fn contains(&self, actor: &ActorName) -> bool {
-        self.actor == *actor || self.above.iter().any(|link| link.contains(actor))
-    }
 }
 
 /// Runs `poll` inside `scope`.

@@ -357,6 +357,7 @@ impl<A: Actor> AnySlot for Slot<A> {
     fn sweep(&self, now: u64, press: bool) -> bool {
         let mut state = self.state.lock();
         let expired = state.mailbox.expire(now);
+        let (purged, admitted) = state.mailbox.purge();
         let received = state.mailbox.received();
         let quiet = std::mem::replace(&mut state.received, received) == received;
         let mut parked = None;
@@ -375,6 +376,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         if retired {
             self.registry.remove(self);
         }
+        self.shared().uncount_queued(purged.len());
+        drop(purged);
+        admitted.into_iter().for_each(Waker::wake);
         for (cell, admitted) in expired {
             Held::expire(&*cell, admitted);
         }

@@ -21,7 +21,12 @@ enum Message {
     NamespaceOf(String),
     /// The same, from a task that is no part of the handler.
     NamespaceOfFromATask(String),
+    /// Has the namespaces told by a chain of actors: each is a node in `NODES` and a name.
+    Along(Vec<(usize, String)>),
 }
+
+/// The nodes that a chain may go along.
+static NODES: std::sync::Mutex<Vec<Client<Guide<0>>>> = std::sync::Mutex::new(Vec::new());
 
 type Reply = Result<String, Error>;
 
@@ -53,6 +58,15 @@ impl<const KIND: usize> Actor for Guide<KIND> {
                 let asked = tokio::spawn(async { ask(&Client::<Self>::of_process(name), Message::Namespace).await });
                 asked.await.unwrap().map_err(Error::from)
             }
+            Message::Along(mut chain) => match chain.pop() {
+                None => Ok(self.0.name().namespace().to_owned()),
+                Some((node, name)) => {
+                    let at = NODES.lock().unwrap()[node].clone();
+                    assert_eq!(at.name(), name);
+                    let call = ask(&at, Message::Along(chain));
+                    Box::pin(call).await.map_err(Error::from)
+                }
+            },
         })
     }
 
@@ -117,6 +131,20 @@ async fn within_a_handler_the_client_of_the_process_means_the_handlers_own_node(
         let error = ask(&client, Message::NamespaceOfFromATask("b".into())).await.unwrap_err();
         assert!(error.to_string().contains("several nodes"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_chain_of_calls_over_two_nodes_tells_actors_of_one_name_apart() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (first, second) = (start("shared").await, start("shared").await);
+    let at: [Client<Guide<0>>; 3] =
+        [first.client::<Guide<0>>("x"), second.client::<Guide<0>>("b"), second.client::<Guide<0>>("x")];
+    *NODES.lock().unwrap() = at.to_vec();
+    let chain = |steps: &[(usize, &str)]| steps.iter().rev().map(|(node, name)| (*node, (*name).to_owned())).collect();
+    assert_eq!(ask(&at[0], Message::Along(chain(&[(1, "b"), (2, "x")]))).await.unwrap(), "shared");
+    let error = ask(&at[0], Message::Along(chain(&[(1, "b"), (0, "x")]))).await.unwrap_err();
+    assert!(error.to_string().contains("comes back"), "{error}");
+    NODES.lock().unwrap().clear();
 }
 
 #[tokio::test]

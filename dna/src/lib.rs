@@ -57,10 +57,10 @@ pub use dna_core::__private;
 #[cfg(feature = "testing")]
 pub use dna_core::testing;
 pub use dna_core::{
-    Access, Actor, ActorName, ActorOptions, AnyActor, AttachError, Call, CallError, Cast, Client, CommitError, Context,
-    Error, ErrorKind, Event, Events, FromContext, Handled, InvalidName, KeyRange, Loss, Memory, NameError, OpenError,
-    Outcome, Overload, Partition, ReadError, Refusal, Responder, Result, Scheduled, Settings, ShutdownError,
-    StartError, Stats, StorageModule, Store, TooManyScheduled, WriteError, limits,
+    Access, Actor, ActorName, ActorOptions, ActorWrites, AnyActor, AttachError, Call, CallError, Cast, Client,
+    CommitError, Context, Error, ErrorKind, Event, Events, FromContext, Group, Handled, InvalidName, KeyRange, Loss,
+    Memory, NameError, OpenError, Outcome, Overload, Partition, ReadError, Refusal, Responder, Result, Scheduled,
+    ShutdownError, StartError, Stats, StorageModule, Store, TooManyScheduled, Write, WriteError, WriteKind, limits,
 };
 pub use dna_macros::actor;
 #[cfg(feature = "embedded")]

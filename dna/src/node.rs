@@ -31,7 +31,8 @@ impl Node {
         self.engine.stats()
     }
 
-    /// Passivates every actor as soon as it is idle, and waits until none is active. New messages start them again.
+    /// Passivates every actor as soon as it is idle, and waits until none is active. New messages start them again, so on
+    /// a node that is in use it may take for ever: give it a time-out.
     ///
     /// # Cancel safety
     /// Dropped before its end, the passivation goes on.

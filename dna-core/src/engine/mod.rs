@@ -141,7 +141,8 @@ impl Engine {
         self.inner.registries.values().map(|registry| registry.len()).sum()
     }
 
-    /// Passivates every actor that is not at work, and waits until none is active. New messages start them again.
+    /// Passivates every actor that is not at work, and waits until none is active. New messages start them again, so on
+    /// a node that is in use it may take for ever: give it a time-out.
     ///
     /// # Cancel safety
     /// Dropped before its end, the passivation goes on.

@@ -58,6 +58,8 @@ struct ModuleRows {
     rows: BTreeMap<Bytes, Row>,
     /// Uncommitted range deletes.
     deleted: Vec<(u64, KeyRange)>,
+    /// The position of the last write, also if it was taken back.
+    last_write: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -86,6 +88,7 @@ pub(crate) struct Savepoint {
     undo: usize,
     position: u64,
     bytes: usize,
+    had_fault: bool,
 }
 
 /// What [`Buffer::get`] found.
@@ -156,7 +159,7 @@ impl Buffer {
         if let Some(known) = self.modules.iter().position(|module| module.name == *name) {
             return known;
         }
-        self.modules.push(ModuleRows { name: name.clone(), rows: BTreeMap::new(), deleted: Vec::new() });
+        self.modules.push(ModuleRows { name: name.clone(), rows: BTreeMap::new(), deleted: Vec::new(), last_write: 0 });
         self.modules.len() - 1
     }
 
@@ -187,6 +190,7 @@ impl Buffer {
             return;
         }
         self.version += 1;
+        rows.last_write = position;
         self.cached_bytes += size + ROW_OVERHEAD_BYTES;
         let before = rows.rows.insert(key.clone(), Row { value: value.clone(), position, used: false });
         if let Some(before) = &before {
@@ -221,6 +225,7 @@ impl Buffer {
             }
             self.undo.push(Undo { module, key, before });
         }
+        rows.last_write = position;
         rows.deleted.push((position, range.clone()));
         let write = Write { module: rows.name.clone(), kind: WriteKind::DeleteRange { range } };
         self.message_bytes += write.cost();
@@ -239,11 +244,19 @@ impl Buffer {
 
     /// Where the running message stands now.
     pub(super) fn savepoint(&self) -> Savepoint {
-        Savepoint { undo: self.undo.len(), position: self.next_position() - 1, bytes: self.message_bytes }
+        Savepoint {
+            undo: self.undo.len(),
+            position: self.next_position() - 1,
+            bytes: self.message_bytes,
+            had_fault: self.fault.is_some(),
+        }
     }
 
-    /// Takes back what the running message wrote since `to`; its fault stays.
+    /// Takes back what the running message wrote since `to`, and the fault that it has had since.
     pub(super) fn roll_back_to(&mut self, to: Savepoint) {
+        if !to.had_fault {
+            self.fault = None;
+        }
         if self.undo.len() == to.undo && self.next_position() - 1 == to.position {
             return;
         }
@@ -271,8 +284,7 @@ impl Buffer {
 
     /// Takes back everything that the running message wrote, and its fault.
     pub(super) fn roll_back(&mut self) {
-        self.roll_back_to(Savepoint { undo: 0, position: self.finished, bytes: 0 });
-        self.fault = None;
+        self.roll_back_to(Savepoint { undo: 0, position: self.finished, bytes: 0, had_fault: false });
     }
 
     /// Ends the running message: its writes may be committed. Answers how many bytes they are; where they can never be
@@ -401,7 +413,8 @@ impl Buffer {
     pub(super) fn overlay(&self, module: usize, range: &KeyRange, limit: usize, reverse: bool) -> Overlay {
         let mut overlay = Overlay { rows: BTreeMap::new(), deleted: Vec::new(), range: range.clone() };
         let Some(rows) = self.modules.get(module) else { return overlay };
-        if range.is_empty() {
+        // Mostly nothing waits, and the cached rows need not be looked through.
+        if range.is_empty() || rows.last_write <= self.committed {
             return overlay;
         }
         overlay.deleted = rows.deleted.iter().map(|(_, range)| range.clone()).collect();

@@ -85,6 +85,11 @@ impl ActorRows {
         &self.name
     }
 
+    /// The coarse clock of the name's node.
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.now()
+    }
+
     /// Has `observer` told of every commit from now on.
     pub(crate) fn observe(&self, observer: Weak<dyn CommitObserver>) {
         // Set once, when the slot is made.

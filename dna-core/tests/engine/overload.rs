@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dna_core::{CallError, Engine, Memory, Outcome, Overload, Settings};
+use dna_core::{CallError, Engine, Memory, Outcome, Overload, Settings, limits::OUTBOX_MESSAGES_MAX};
 
 use crate::{
     harness::{sent, until},
@@ -117,4 +117,32 @@ async fn beyond_the_nodes_cap_on_queued_messages_everybody_is_told_at_once() {
     assert_eq!(engine.stats().queued, 0);
     run(&puppet(&engine, "bob"), vec![]).await.unwrap();
     assert_eq!(look(&alice, vec![Step::List]).await.unwrap(), [line("last=10")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_were_given_up_take_no_room_from_other_actors() {
+    let mut settings = Settings::default();
+    (settings.mailbox_messages_max, settings.queued_messages_max) = (4, 20);
+    let engine = start_with(&Memory::new(), settings).await;
+    let stuck = puppet(&engine, "stuck");
+    run(&stuck, vec![Step::Wait("overload: stuck".into())]).cast().await.unwrap();
+    heard("overload: stuck").await;
+    for _ in 0..20 {
+        let given_up = run(&stuck, vec![put("a", "1")]).timeout(Duration::from_millis(1)).await;
+        assert_eq!(given_up.unwrap_err().outcome(), Outcome::NotApplied);
+    }
+    until("what was given up is gone", || engine.stats().queued <= 4).await;
+    run(&puppet(&engine, "other"), vec![put("a", "1")]).await.unwrap();
+    open("overload: stuck");
+    assert_eq!(look(&stuck, vec![Step::List]).await.unwrap(), [line("")]);
+}
+
+#[tokio::test]
+async fn a_handler_may_send_out_so_many_casts_and_not_one_more() {
+    let engine = start_with(&Memory::new(), Settings::default()).await;
+    let alice = puppet(&engine, "alice");
+    let casts = |count| vec![Step::Cast("bob".into(), vec![]); count];
+    run(&alice, casts(OUTBOX_MESSAGES_MAX)).await.unwrap();
+    let error = run(&alice, casts(OUTBOX_MESSAGES_MAX + 1)).await.unwrap_err();
+    assert!(error.to_string().contains("as many messages as one message may"), "{error}");
 }

@@ -1,6 +1,10 @@
-//! What generated code needs beside the public types.
+//! What `#[dna::actor]` expands to. Not for use by hand: it changes without notice.
 
-use crate::{actor::Fallible, call::Call};
+pub use serde;
+
+pub use crate::{
+    Access, Actor, ActorOptions, Call, CallError, Client, Context, Error, Event, Events, Fallible, FromContext, Handled,
+};
 
 /// The call of a handler that returns the `Result` type `R`.
 pub type TryCall<A, R> = Call<A, <R as Fallible>::Ok, <R as Fallible>::Err>;

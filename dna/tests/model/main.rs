@@ -23,7 +23,7 @@ pub mod bounded_queue;
 #[path = "../support/rng.rs"]
 mod rng;
 
-use dna::{Loss, Memory, Node, ShutdownError, prelude::Durability};
+use dna::{CallError, Loss, Memory, Node, ShutdownError, prelude::Durability};
 use futures_util::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -125,7 +125,7 @@ async fn phase(
             if end_after > 0 {
                 ground.poison(rng);
             }
-            while node.client::<Shelf>("elder").put("a", 1).await.is_ok() {}
+            while !matches!(node.client::<Shelf>("elder").put("a", 1).await, Err(CallError::Lost { .. })) {}
             assert_eq!(node.shutdown().await, Err(ShutdownError::Lost(Loss::Poisoned)));
             (visitors, None)
         }

@@ -136,13 +136,15 @@ fn several<T>(rng: &mut Rng, most: u64, make: fn(&mut Rng) -> T) -> Vec<T> {
 
 /// Few keys, with prefixes of each other.
 fn key(rng: &mut Rng) -> String {
-    let letters = ["", "a", "b", "ab", "\0", "é", "aa", "z"];
-    let mut letter = || letters.get(rng.below(8) as usize).copied().unwrap_or_default();
-    [letter(), letter()].concat()
+    [letter(rng), letter(rng)].concat()
+}
+
+fn letter(rng: &mut Rng) -> &'static str {
+    ["", "a", "b", "ab", "\0", "é", "aa", "z"][rng.below(8) as usize]
 }
 
 fn pair(rng: &mut Rng) -> Pair {
-    (first(rng), key(rng))
+    (first(rng), letter(rng).to_owned())
 }
 
 fn first(rng: &mut Rng) -> i32 {

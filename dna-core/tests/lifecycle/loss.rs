@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     support::{Lines, Step, get, line, look, put, run, wait},
-    world::{World, begin, doll, until},
+    world::{World, answered, begin, doll, until},
 };
 
 type Answer = JoinHandle<Result<Lines, CallError<Error>>>;
@@ -46,10 +46,10 @@ async fn busy(world: &World, memory: &Memory) -> Busy {
 /// Checks that everything has been answered as it must be.
 async fn check(world: &World, busy: Busy, loss: Loss, in_flight: Outcome) {
     let lost = |outcome| CallError::Lost { loss, outcome };
-    assert_eq!(busy.in_flight.await.unwrap().unwrap_err(), lost(in_flight));
-    assert_eq!(busy.behind_it.await.unwrap().unwrap_err(), lost(Outcome::NotApplied));
+    assert_eq!(answered(busy.in_flight).await.unwrap_err(), lost(in_flight));
+    assert_eq!(answered(busy.behind_it).await.unwrap_err(), lost(Outcome::NotApplied));
     for answer in busy.suspended.into_iter().chain(busy.queued) {
-        let error = answer.await.unwrap().unwrap_err();
+        let error = answered(answer).await.unwrap_err();
         let own_call = matches!(&error, CallError::Handler { outcome: Outcome::NotApplied, .. });
         assert!(error == lost(Outcome::NotApplied) || own_call, "{error:?}");
     }

@@ -7,7 +7,7 @@ use dna_core::{CallError, Memory};
 
 use crate::{
     support::{Step, get, line, look, put, run, wait},
-    world::{Hook, World, begin, doll, until},
+    world::{Hook, World, answered, begin, doll, until},
 };
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn an_actor_that_panics_as_it_is_dropped_does_not_block_its_name() {
     run(&alice, vec![put("a", "1")]).await.unwrap();
     world.panic_on_drop();
     let panicked = begin(run(&alice, vec![put("a", "2"), Step::Panic])).await;
-    panicked.await.unwrap().unwrap_err();
+    answered(panicked).await.unwrap_err();
     assert_eq!(run(&alice, vec![get("a"), Step::Count]).await.unwrap(), [line("1"), line("1")]);
     world.panic_on_drop();
     engine.passivate_all().await;
@@ -49,7 +49,7 @@ fn every_caller_is_answered_when_the_runtime_of_the_node_is_shut_down_under_it()
         memory.faults().commits_waiting(1).await;
         let down = std::thread::spawn(|| own.shutdown_timeout(Duration::from_secs(10)));
         for caller in callers {
-            let error = caller.await.unwrap().unwrap_err();
+            let error = answered(caller).await.unwrap_err();
             assert!(matches!(error, CallError::Stopped { .. }), "{error:?}");
         }
         let error = run(&doll(&engine, "dave"), vec![]).await.unwrap_err();

@@ -6,7 +6,7 @@ use dna_core::{CallError, Engine, Memory, Outcome, ShutdownError};
 
 use crate::{
     support::{Notified, Step, bump, cast, get, line, look, put, run, say, wait},
-    world::{Hook, World, begin, doll, doll_of, until},
+    world::{Hook, World, answered, begin, doll, doll_of, until},
 };
 
 const NOT_APPLIED: CallError<dna_core::Error> = CallError::Stopped { outcome: Outcome::NotApplied };
@@ -36,9 +36,9 @@ async fn a_shutdown_handles_what_is_queued_runs_on_stop_and_commits_it_all() {
     .await;
     world.open("door");
     down.await.unwrap().unwrap();
-    first.await.unwrap().unwrap();
+    answered(first).await.unwrap();
     for call in calls {
-        call.await.unwrap().unwrap();
+        answered(call).await.unwrap();
     }
     assert_eq!(run(&alice, vec![]).await.unwrap_err(), NOT_APPLIED);
     assert_eq!((world.times("late"), world.alive()), (0, 0));
@@ -124,7 +124,7 @@ async fn a_handler_that_does_not_end_makes_the_shutdown_time_out_and_is_dropped(
     assert_eq!(ended, Err(ShutdownError::TimedOut { busy: 2, queued: 1 }));
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     for answer in [stuck, beside, queued] {
-        assert_eq!(answer.await.unwrap().unwrap_err(), NOT_APPLIED);
+        assert_eq!(answered(answer).await.unwrap_err(), NOT_APPLIED);
     }
     until("the handlers are dropped", || world.running() == 0 && world.alive() == 0).await;
     let engine = world.start(&memory).await;
@@ -154,7 +154,7 @@ async fn a_shutdown_that_is_dropped_ends_the_node_at_once() {
     let down = tokio::spawn(engine.shutdown());
     tokio::task::yield_now().await;
     down.abort();
-    assert_eq!(stuck.await.unwrap().unwrap_err(), NOT_APPLIED);
+    assert_eq!(answered(stuck).await.unwrap_err(), NOT_APPLIED);
     world.start(&memory).await.shutdown().await.unwrap();
 }
 
@@ -189,10 +189,10 @@ async fn every_caller_is_answered_when_the_engine_is_dropped_and_the_store_is_fr
         until("there is some traffic", || engine.stats().groups > round).await;
         drop(Arc::into_inner(engine).unwrap());
         let engine: Engine = world.start(&memory).await;
-        assert_eq!(stuck.await.unwrap().unwrap_err(), NOT_APPLIED);
+        assert_eq!(answered(stuck).await.unwrap_err(), NOT_APPLIED);
         let mut kept = 0;
         for caller in callers {
-            kept += caller.await.unwrap();
+            kept += answered(caller).await;
         }
         let mut stored = 0;
         for name in 0..4 {

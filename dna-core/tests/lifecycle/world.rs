@@ -216,6 +216,12 @@ where
     }
 }
 
+/// What a call was answered; fails if it never is.
+pub(crate) async fn answered<T>(call: JoinHandle<T>) -> T {
+    until("the call is answered", || call.is_finished()).await;
+    call.await.unwrap()
+}
+
 /// An actor that does what its messages say.
 pub(crate) fn doll(engine: &Engine, name: &str) -> Client<Doll<Plain>> {
     engine.client::<Doll<Plain>>(name)

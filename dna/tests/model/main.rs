@@ -1,7 +1,7 @@
 //! Random messages to several actors at once, and what they do to a plain map: the same answers, and the same state
 //! after failing commits, passivations, and nodes that end in the midst of it.
 //!
-//! `DNA_MODEL_SEED` repeats a run.
+//! `DNA_MODEL_SEED` repeats the messages that are drawn; how the threads take turns is not repeated.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

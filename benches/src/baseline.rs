@@ -1,6 +1,6 @@
 //! This run beside an earlier one: the change of each ratio first, then of each value.
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
 use crate::{format, json::Figure};
 
@@ -51,7 +51,7 @@ pub(crate) fn compare(before: &[Figure], after: &[Figure]) -> Comparison {
 /// The comparison as a person reads it.
 pub(crate) fn show(comparison: &Comparison) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(["row", "of", "ratio before", "now", "change", "DNA before", "now", "change"]);
     for change in &comparison.changes {
         let (before, now) = change.values;

@@ -55,13 +55,14 @@ impl Bench {
         AnyStore::open(self.args.store, self.args.durability, path)
     }
 
-    /// The rounds of one row: one that does not count, then those that do.
+    /// The rounds of one row: one that does not count, unless it is to be quick, then those that do.
     pub(crate) fn rounds(&self, what: &str) -> impl Iterator<Item = Round> + '_ {
-        let total = self.args.rounds() + 1;
+        let warm_up = u32::from(!self.args.quick);
+        let total = self.args.rounds() + warm_up;
         self.progress.row(what, total);
         (0..total).map(move |number| {
             self.progress.round(number);
-            Round { number }
+            Round { number, counts: number >= warm_up }
         })
     }
 }
@@ -70,16 +71,16 @@ impl Bench {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Round {
     number: u32,
+    counts: bool,
 }
 
 impl Round {
-    /// Whether its figures count. The first one warms caches, and tells how DNA groups what the limits then repeat.
+    /// Whether its figures count. One that does not warms caches, and tells how DNA groups what the limits then repeat.
     pub(crate) fn counts(self) -> bool {
-        self.number > 0
+        self.counts
     }
 
-    /// The contenders in this round's order: each comes first in turn. In the round that does not count, the order is
-    /// as given.
+    /// The contenders in this round's order: each comes first in turn, in the very first round the first one given.
     pub(crate) fn order<T: Clone>(self, contenders: &[T]) -> Vec<T> {
         let mut order = contenders.to_vec();
         if !order.is_empty() {
@@ -141,9 +142,10 @@ mod tests {
 
     #[test]
     fn contenders_take_turns() {
-        let orders = (0..4).map(|number| Round { number }.order(&['a', 'b', 'c']).iter().collect::<String>());
+        let orders =
+            (0..4).map(|number| Round { number, counts: true }.order(&['a', 'b', 'c']).iter().collect::<String>());
         assert_eq!(orders.collect::<Vec<_>>(), ["abc", "bca", "cab", "abc"]);
-        assert!(Round { number: 1 }.order::<u8>(&[]).is_empty());
+        assert!(Round { number: 1, counts: true }.order::<u8>(&[]).is_empty());
     }
 
     #[test]

@@ -4,13 +4,17 @@ use crate::row::Unit;
 
 /// A value with its unit, to three digits or so.
 pub(crate) fn value(value: f64, unit: Unit) -> String {
-    let text = match value.abs() {
+    format!("{} {}", number(value), unit.name())
+}
+
+/// A value without its unit.
+pub(crate) fn number(value: f64) -> String {
+    match value.abs() {
         size if size >= 10_000.0 => grouped(value),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
-    };
-    format!("{text} {}", unit.name())
+    }
 }
 
 /// A ratio.

@@ -65,6 +65,9 @@ async fn run(args: Args) -> Result<(), Error> {
     }
     bench.progress.clear();
     println!("{}", table::tables(&board));
+    println!(
+        "↑ higher is better, ↓ lower is better; a ratio is of the medians, (rounds) the ends of it within one round"
+    );
 
     let figures = json::figures(&board);
     if let Some(before) = baseline {

@@ -36,7 +36,7 @@ impl Progress {
                 bar.set_length(u64::from(rounds));
                 bar.set_message(what.to_owned());
             }
-            None => eprintln!("measuring: {what}, {rounds} rounds with the one that does not count"),
+            None => eprintln!("measuring: {what}; rounds: {rounds}"),
         }
     }
 

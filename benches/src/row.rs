@@ -53,6 +53,14 @@ impl Unit {
             Unit::Microseconds | Unit::Bytes => "lower is better",
         }
     }
+
+    /// The same as a sign.
+    pub(crate) fn arrow(self) -> &'static str {
+        match self {
+            Unit::PerSecond => "↑",
+            Unit::Microseconds | Unit::Bytes => "↓",
+        }
+    }
 }
 
 /// A plot that a row is a point of.

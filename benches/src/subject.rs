@@ -6,6 +6,7 @@ use dna::Node;
 
 use crate::{
     actors::{Counter, Table},
+    args::{DurabilityKind, StoreKind},
     bench::{Bench, Folder},
     error::{Error, check_eq},
     keys::VALUE,
@@ -30,6 +31,14 @@ impl<'a> Subject<'a> {
         let folder = bench.fresh()?;
         let path = folder.join("store");
         let store = bench.open(&path)?;
+        Ok(Subject { node: Arc::new(store.start().await?), store, bench, path, folder })
+    }
+
+    /// A node on an empty store in memory, whatever is under test: for actors that touch no storage.
+    pub(crate) async fn start_in_memory(bench: &'a Bench) -> Result<Self, Error> {
+        let folder = bench.fresh()?;
+        let path = folder.join("store");
+        let store = AnyStore::open(StoreKind::Memory, DurabilityKind::Buffered, &path)?;
         Ok(Subject { node: Arc::new(store.start().await?), store, bench, path, folder })
     }
 

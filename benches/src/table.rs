@@ -1,6 +1,6 @@
 //! The rows as tables on a terminal: one for each workload and class, the ratio first.
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 
 use crate::{
     format,
@@ -33,22 +33,23 @@ fn sections(board: &Board) -> Vec<(u8, Class)> {
 
 fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
-    table.set_header(["row", "ratio", "(rounds)", "of", "DNA", "(min – max)", "the reference"]);
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(["row", "", "ratio", "(rounds)", "of", "DNA", "(min – max)", "the reference"]);
     for row in rows {
-        let name = format!("{}\n({})", row.spec.name, row.spec.unit.direction());
         let Some(ours) = row.summary() else { continue };
         let unit = row.spec.unit;
-        let (value, range) = (format::value(ours.median, unit), range(ours, |value| format::value(value, unit)));
+        let (value, range) = (format::value(ours.median, unit), range(ours, format::number));
+        let (name, direction) = (row.spec.name.as_str(), unit.arrow());
         if row.references.is_empty() {
-            table.add_row([name.as_str(), "", "", "", &value, &range, ""]);
+            table.add_row([name, direction, "", "", "", &value, &range, ""]);
         }
         for (index, reference) in row.references.iter().enumerate() {
             let (Some(ratio), Some(theirs)) = (row.ratio(reference), Summary::of(&reference.values)) else { continue };
-            let (name, value, range) =
-                if index == 0 { (name.as_str(), value.as_str(), range.as_str()) } else { ("", "", "") };
+            let own = [name, direction, &value, &range];
+            let [name, direction, value, range] = if index == 0 { own } else { [""; 4] };
             table.add_row([
                 name,
+                direction,
                 &format::ratio(ratio.median),
                 &self::range(ratio, format::ratio),
                 &reference.name,
@@ -58,7 +59,7 @@ fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> Table {
             ]);
         }
     }
-    for index in [1, 2, 4, 5, 6] {
+    for index in [2, 3, 5, 6, 7] {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -43,6 +43,9 @@ impl Way {
 
 pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
     for (callers, calls) in [1, 64].into_iter().zip(bench.scale.calls) {
+        WAYS.into_iter().flatten().for_each(|way| {
+            board.row(spec(way, callers));
+        });
         for round in bench.rounds(&format!("(7) calls, callers: {callers}")) {
             for way in round.order(&WAYS) {
                 let measured = match way {
@@ -58,11 +61,14 @@ pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
     Ok(())
 }
 
+fn spec(way: Way, callers: u64) -> Spec {
+    Spec::new(7, Class::Memory, Unit::PerSecond, format!("calls, {}, callers: {callers}", way.name()))
+}
+
 /// The limit stands beside each of the ways.
 fn record(board: &mut Board, way: Option<Way>, callers: u64, measured: &Measured) {
     let mut add = |way: Way, contender: Contender| {
-        let name = format!("calls, {}, callers: {callers}", way.name());
-        contender.add(board.row(Spec::new(7, Class::Memory, Unit::PerSecond, name)), measured.rate());
+        contender.add(board.row(spec(way, callers)), measured.rate());
     };
     match way {
         Some(way) => add(way, Contender::Ours),
@@ -71,7 +77,7 @@ fn record(board: &mut Board, way: Option<Way>, callers: u64, measured: &Measured
 }
 
 async fn ours(bench: &Bench, way: Way, callers: u64, calls: u64) -> Result<Measured, Error> {
-    let subject = Subject::start(bench).await?;
+    let subject = Subject::start_in_memory(bench).await?;
     let client = subject.node.client::<Counter>(name_of(0));
     client.add(0).await?;
     let measured = load::closed_loop(callers, Amount::Untimed(calls), |mut turns| {

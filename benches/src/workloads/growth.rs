@@ -37,18 +37,16 @@ pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
             let record = |contender: Contender, measured: &Measured| {
                 contender.add(board.row(spec.clone()), measured.cost());
                 if contender == Contender::Ours {
-                    ours.push(spec.clone());
-                    if actors == BASE {
-                        base = Some(measured.cost());
+                    match actors {
+                        BASE => base = Some(measured.cost()),
+                        _ => ours.push(spec.clone()),
                     }
                 }
             };
             puts::round(bench, round, Limit::of(class), shape, record).await?;
         }
-        for (spec, base) in ours.into_iter().zip(std::iter::repeat(base)) {
-            if let Some(base) = base {
-                Contender::Other(SAME_OVER_BASE).add(board.row(spec), base);
-            }
+        if let Some(base) = base {
+            ours.into_iter().for_each(|spec| Contender::Other(SAME_OVER_BASE).add(board.row(spec), base));
         }
     }
     Ok(())

@@ -45,19 +45,25 @@ pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
         return Ok(());
     }
     let names = bench.scale.names;
+    let spec = |what| {
+        let name = format!("{what} beside its name, of {names}");
+        Spec::new(6, Class::Memory, Unit::Bytes, name)
+    };
+    let (plain, row) = (spec("an idle actor with a number"), spec("an idle actor with one stored row"));
+    let passivated = spec("a passivated actor with a number");
+    for spec in [&plain, &row, &passivated] {
+        board.row(spec.clone());
+    }
     for round in bench.rounds(&format!("(6) memory of {names} idle actors")) {
         for kind in round.order(&KINDS).into_iter().filter(|_| round.counts()) {
             let bytes = measure(bench, kind, names)?;
-            let what = |what| {
-                let name = format!("{what} beside its name, of {names}");
-                Spec::new(6, Class::Memory, Unit::Bytes, name)
-            };
-            let (plain, row) = (what("an idle actor with a number"), what("an idle actor with one stored row"));
             match kind {
-                "plain" => Contender::Ours.add(board.row(plain), bytes),
-                "row" => Contender::Ours.add(board.row(row), bytes),
-                "passivated" => Contender::Ours.add(board.row(what("a passivated actor with a number")), bytes),
-                _ => [plain, row].into_iter().for_each(|spec| Contender::Other(TASKS).add(board.row(spec), bytes)),
+                "plain" => Contender::Ours.add(board.row(plain.clone()), bytes),
+                "row" => Contender::Ours.add(board.row(row.clone()), bytes),
+                "passivated" => Contender::Ours.add(board.row(passivated.clone()), bytes),
+                _ => [&plain, &row].into_iter().for_each(|spec| {
+                    Contender::Other(TASKS).add(board.row(spec.clone()), bytes);
+                }),
             }
         }
     }

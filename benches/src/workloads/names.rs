@@ -106,7 +106,7 @@ async fn without_storage(bench: &Bench, board: &mut Board, round: Round, names: 
     for contender in round.order(&[Contender::Ours, Contender::Other(TASKS)]) {
         let measured = match contender {
             Contender::Ours => {
-                let subject = Subject::start(bench).await?;
+                let subject = Subject::start_in_memory(bench).await?;
                 let measured = subject.first_calls(CALLERS, names).await?;
                 subject.close("actors that touch no storage", 0, 0).await?;
                 measured

@@ -123,6 +123,10 @@ async fn one_round(
             continue;
         }
         contender.add(board.row(Spec::new(4, Class::Reads, Unit::PerSecond, name)), measured.rate());
+        // Without the engine 64 callers read one after another, without a wait: there is nothing to hold theirs against.
+        if callers > 1 {
+            continue;
+        }
         for (percentile, value) in measured.percentiles().iter().flat_map(|latency| latency.named()) {
             let spec = Spec::new(4, Class::Reads, Unit::Microseconds, format!("{name}, {percentile} service time"));
             contender.add(board.row(spec), value);

@@ -22,7 +22,6 @@ use crate::{
     outcome::Outcome,
     partition::{ActorRows, Waiting},
     reply::{Answer, ReplyCell, timed_out},
-    runtime,
     scope::{self, Chain},
     slot::{Sender, Slot},
 };
@@ -137,9 +136,14 @@ impl<A: Actor, T, E> Call<A, T, E> {
         }
         let Poll::Ready(route) = self.dispatch.poll_route(cx) else {
             // No mailbox has the call yet, so that nobody else keeps its deadline.
-            let dispatch = &self.dispatch;
-            let timer = self.timer.get_or_insert_with(|| Box::pin(runtime::sleep(dispatch.time_left())));
-            ready!(timer.as_mut().poll(cx));
+            if self.timer.is_none()
+                && let Ok(target) = &self.dispatch.target
+            {
+                self.timer = Some(Box::pin(target.shared().runtime.timer(self.dispatch.time_left())));
+            }
+            if let Some(timer) = &mut self.timer {
+                ready!(timer.as_mut().poll(cx));
+            }
             return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
         };
         let route = route?;
@@ -157,11 +161,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
         if route.inside {
             scope::with(|scope| scope.map(|scope| scope.sent = true));
         }
-        self.sent = Some(Sent { cell, slot, place });
         if self.timer.is_none() {
-            let timeout = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
-            self.timer = timeout.map(|timeout| Box::pin(runtime::sleep(timeout)));
+            let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
+            self.timer = own.map(|timeout| Box::pin(slot.shared().runtime.timer(timeout)));
         }
+        self.sent = Some(Sent { cell, slot, place });
         Poll::Ready(Ok(()))
     }
 }
@@ -224,7 +228,7 @@ impl<A: Actor> Future for Cast<A> {
         }
         let timer = timer.get_or_insert_with(|| {
             let timeout = dispatch.timeout.unwrap_or(slot.shared().settings.call_timeout);
-            Box::pin(runtime::sleep(timeout))
+            Box::pin(slot.shared().runtime.timer(timeout))
         });
         ready!(timer.as_mut().poll(cx));
         let withdrawn = place.ticket.as_ref().is_none_or(|ticket| ticket.claim());

@@ -20,8 +20,11 @@ pub const VALUE_BYTES_MAX: usize = 256 * 1024;
 /// What one message may write, in bytes: half a group, on every store.
 pub const MESSAGE_WRITE_BYTES_MAX: usize = GROUP_BYTES_MAX / 2;
 
-/// What one commit carries at the most, in bytes.
+/// What one commit carries at the most, in bytes of writes.
 pub const GROUP_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the addresses of the actors in one commit may take, in bytes; the one that passes the bound still goes in.
+pub const GROUP_NAMES_BYTES_MAX: usize = 256 * 1024;
 
 /// What a write costs beside its key and value when it is counted against a limit, in bytes.
 pub const WRITE_OVERHEAD_BYTES: usize = 16;

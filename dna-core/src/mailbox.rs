@@ -20,6 +20,9 @@ use crate::{
     scope::Chain,
 };
 
+/// How many calls a mailbox keeps an eye on before it looks for those that it may forget.
+const CALLS_MIN: usize = 1024;
+
 /// A message on its way.
 pub(crate) struct Envelope<A: Actor> {
     pub(crate) message: A::Message,
@@ -73,9 +76,11 @@ pub(crate) struct Mailbox<A: Actor> {
     taken: u64,
     /// Calls that may still have to be told that their deadline has passed, in the order of their coming.
     calls: VecDeque<Outstanding>,
+    /// How many of them there have to be before they are looked through for what was answered behind the oldest.
+    look_through_at: usize,
     /// No call's deadline is earlier.
     earliest_deadline: u64,
-    /// Casts that wait to be admitted.
+    /// Casts that wait to be admitted, by their places.
     room: VecDeque<(u64, Waker)>,
     /// Something is to be done between batches.
     pub(crate) committed: bool,
@@ -96,6 +101,7 @@ impl<A: Actor> Mailbox<A> {
             capacity,
             taken: 0,
             calls: VecDeque::new(),
+            look_through_at: CALLS_MIN,
             earliest_deadline: u64::MAX,
             room: VecDeque::new(),
             committed: false,
@@ -125,6 +131,10 @@ impl<A: Actor> Mailbox<A> {
         let place = self.received();
         if let Some(reply) = &envelope.reply {
             self.earliest_deadline = self.earliest_deadline.min(envelope.deadline);
+            if self.calls.len() >= self.look_through_at {
+                self.calls.retain(|call| Arc::strong_count(&call.cell) > 1);
+                self.look_through_at = CALLS_MIN.max(2 * self.calls.len());
+            }
             self.calls.push_back(Outstanding { place, deadline: envelope.deadline, cell: reply.clone() });
         }
         let mut ticket = None;
@@ -147,9 +157,13 @@ impl<A: Actor> Mailbox<A> {
 
     /// Has `waker` woken when the message at `place` is admitted.
     pub(crate) fn wait_for_room(&mut self, place: &Place, waker: &Waker) {
-        match self.room.iter_mut().find(|(waiting, _)| *waiting == place.number) {
-            Some((_, known)) => known.clone_from(waker),
-            None => self.room.push_back((place.number, waker.clone())),
+        match self.room.binary_search_by_key(&place.number, |(waiting, _)| *waiting) {
+            Ok(known) => {
+                if let Some((_, known)) = self.room.get_mut(known) {
+                    known.clone_from(waker);
+                }
+            }
+            Err(at) => self.room.insert(at, (place.number, waker.clone())),
         }
     }
 
@@ -177,10 +191,14 @@ impl<A: Actor> Mailbox<A> {
         std::mem::take(&mut self.rest).then(|| (Next::Rest, Vec::new()))
     }
 
+    /// The calls whose handlers have begun and not ended.
+    pub(crate) fn started(&self) -> Vec<Arc<dyn Held>> {
+        self.calls.iter().filter(|call| call.cell.is_started()).map(|call| call.cell.clone()).collect()
+    }
+
     /// Everything that is queued, for good.
     pub(crate) fn drain(&mut self) -> (VecDeque<Envelope<A>>, Vec<Waker>) {
         let queue = std::mem::take(&mut self.queue);
-        self.calls = VecDeque::new();
         (queue, std::mem::take(&mut self.room).into_iter().map(|(_, waker)| waker).collect())
     }
 

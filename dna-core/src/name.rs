@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX},
+    limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX, WRITE_OVERHEAD_BYTES},
     outcome::Outcome,
 };
 
@@ -55,6 +55,11 @@ impl ActorName {
 }
 
 impl ActorName {
+    /// What the address counts in a group, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        WRITE_OVERHEAD_BYTES + self.namespace().len() + self.kind().len() + self.name().len()
+    }
+
     /// The name within its type, shared.
     pub(crate) fn shared_name(&self) -> Arc<str> {
         self.0.name.clone()

@@ -133,6 +133,9 @@ pub(crate) trait Held: Send + Sync {
     /// Puts an error in the place of an answer that has not left.
     fn fail(&self, error: CallError);
 
+    /// Whether its handler has begun and not ended.
+    fn is_started(&self) -> bool;
+
     /// The deadline has passed; `admitted` says whether the mailbox had had room for the message.
     fn expire(&self, admitted: bool);
 }
@@ -156,6 +159,10 @@ impl<R: Send> Held for ReplyCell<R> {
 
     fn fail(&self, error: CallError) {
         self.answer(Answer::Failed(error));
+    }
+
+    fn is_started(&self) -> bool {
+        matches!(self.0.lock().phase, Phase::Started)
     }
 
     fn expire(&self, admitted: bool) {

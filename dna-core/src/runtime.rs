@@ -28,6 +28,12 @@ impl Runtime {
         drop(self.handle.spawn(task));
     }
 
+    /// Ends after `duration`, by this runtime's clock, wherever it is polled.
+    pub(crate) fn timer(&self, duration: Duration) -> Sleep {
+        let _inside = self.handle.enter();
+        sleep(duration)
+    }
+
     /// Milliseconds since this runtime was taken.
     pub(crate) fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)

@@ -128,19 +128,23 @@ impl<A: Actor> Slot<A> {
     ) -> Result<Place, SendError<A>> {
         let shared = self.shared();
         let mut state = self.state.lock();
-        match state.closed {
+        let outcome = Outcome::NotApplied;
+        let refusal = match state.closed {
             Some(Closed::Retired) => return Err(SendError::Retired(envelope)),
-            Some(Closed::Ended(end)) => return Err(SendError::Refused(end.error(Outcome::NotApplied))),
-            None if sender == Sender::Outside && shared.is_draining() => {
-                return Err(SendError::Refused(CallError::Stopped { outcome: Outcome::NotApplied }));
+            Some(Closed::Ended(end)) => Some(end.error(outcome)),
+            None if sender == Sender::Outside && shared.is_draining() => Some(CallError::Stopped { outcome }),
+            None => shared.ended().map(|end| end.error(outcome)),
+        };
+        let refusal = refusal.or_else(|| (!shared.count_queued()).then_some(CallError::Overloaded(Overload::Node)));
+        if let Some(error) = refusal {
+            // A name that has nothing here is not kept for a message that it does not get.
+            let vacant = state.closed.is_none() && matches!(state.task, Task::Idle(None));
+            let retired = vacant && self.retire(&mut state);
+            drop(state);
+            if retired {
+                self.registry.remove(self);
             }
-            None => {}
-        }
-        if let Some(end) = shared.ended() {
-            return Err(SendError::Refused(end.error(Outcome::NotApplied)));
-        }
-        if !shared.count_queued() {
-            return Err(SendError::Refused(CallError::Overloaded(Overload::Node)));
+            return Err(SendError::Refused(error));
         }
         match state.mailbox.push(envelope, no_wait) {
             Ok(place) => {
@@ -217,6 +221,26 @@ impl<A: Actor> Slot<A> {
     /// The task has done what [`Slot::next`] gave it.
     pub(crate) fn pause(&self) {
         self.shared().busy.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// The task is gone, and its activation with it: tells the callers whose messages it had begun, and has the others
+    /// find a fresh activation.
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        self.rows.abandon();
+        let mut state = self.state.lock();
+        (state.parked, state.suspended) = (None, None);
+        let started = state.mailbox.started();
+        if state.closed.is_none() {
+            state.task = Task::Idle(None);
+        }
+        if state.closed.is_none() && !state.mailbox.is_empty() {
+            self.see_to_it(state);
+        } else {
+            drop(state);
+        }
+        for call in started {
+            call.fail(CallError::Stopped { outcome: Outcome::Unknown });
+        }
     }
 
     /// A handler is suspended: `waker` is woken should the node end meanwhile.

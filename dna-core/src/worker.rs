@@ -30,6 +30,20 @@ pub(crate) struct Worker<A: Actor> {
     /// Of the handler that runs, or of the next one.
     scope: Option<Box<Scope>>,
     batch: VecDeque<Envelope<A>>,
+    progress: Progress,
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// It was never polled.
+    Unpolled,
+    /// It waits for something to do.
+    Waiting,
+    /// It counts as busy.
+    AtWork,
+    /// It has ended by itself.
+    Ended,
 }
 
 /// The message for which an actor is activated.
@@ -47,25 +61,29 @@ impl<A: Actor> Cause<A> {
 
 impl<A: Actor> Worker<A> {
     pub(crate) fn new(slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>) -> Self {
-        Worker { slot, activation, scope: None, batch: VecDeque::new() }
+        Worker { slot, activation, scope: None, batch: VecDeque::new(), progress: Progress::Unpolled }
     }
 
     pub(crate) async fn run(mut self) {
+        self.progress = Progress::Waiting;
         while let Some(next) = self.slot.clone().next(&mut self.batch).await {
+            self.progress = Progress::AtWork;
             match next {
                 Next::Batch => self.handle_batch().await,
                 Next::Committed => self.after_persist().await,
                 Next::Passivate => self.passivate().await,
                 Next::Rest => {}
             }
+            self.progress = Progress::Waiting;
             self.slot.pause();
             if matches!(next, Next::Passivate | Next::Rest) {
                 match self.slot.rest(self.activation.take()) {
-                    Ok(()) => return,
+                    Ok(()) => break,
                     Err(activation) => self.activation = activation,
                 }
             }
         }
+        self.progress = Progress::Ended;
     }
 
     /// The scope of the handler that runs.
@@ -117,7 +135,9 @@ impl<A: Actor> Worker<A> {
     }
 
     /// Whether somebody still wants the message to be handled. Who has to be told otherwise is told.
-    fn is_wanted(&self, envelope: &Envelope<A>) -> bool {
+    fn is_wanted(&mut self, envelope: &Envelope<A>) -> bool {
+        // A void activation takes its schedules with it, also what they have sent.
+        self.has_valid_activation();
         let shared = self.slot.shared();
         let error = if let Some(end) = shared.ended() {
             end.error(Outcome::NotApplied)
@@ -221,7 +241,8 @@ impl<A: Actor> Worker<A> {
                     suspended.push(Suspended(Some(run)));
                 }
             }
-            next = self.next_shared(activation.generation);
+            // Those behind a panic or a refusal are for a fresh activation.
+            next = if survives { self.next_shared(activation.generation) } else { None };
         }
         while let Some((run, handled)) = poll_fn(|cx| {
             if slot.shared().has_ended() {
@@ -273,7 +294,11 @@ impl<A: Actor> Worker<A> {
         let (mut given, mut replies) = (Vec::new(), Vec::new());
         let (mut deadline, mut waiting, mut timers) = (0, Vec::new(), Vec::new());
         while let Some(envelope) = self.batch.pop_front() {
-            if !self.is_wanted(&envelope) || !self.activate(Cause::of(&envelope)).await || !start(&envelope) {
+            // One activation takes them all: were it replaced in vain, those before would be left without an answer.
+            if !self.is_wanted(&envelope)
+                || (given.is_empty() && !self.activate(Cause::of(&envelope)).await)
+                || !start(&envelope)
+            {
                 skip(&envelope);
                 continue;
             }
@@ -383,12 +408,21 @@ impl<A: Actor> Worker<A> {
 }
 
 impl<A: Actor> Drop for Worker<A> {
-    /// What the task had taken and not begun is answered, however the task ends.
+    /// What the task had taken and not begun is answered, however the task ends. It may not have ended by itself:
+    /// something of the user's may have panicked as it was dropped, or the runtime is gone.
     fn drop(&mut self) {
+        let progress = self.progress;
+        if progress == Progress::AtWork {
+            self.slot.pause();
+        }
+        drop(self.activation.take());
         let outcome = Outcome::NotApplied;
         let error = self.slot.shared().ended().map_or(CallError::Stopped { outcome }, |end| end.error(outcome));
         for reply in self.batch.drain(..).filter_map(|envelope| envelope.reply) {
             reply.fail(error.clone());
+        }
+        if matches!(progress, Progress::Waiting | Progress::AtWork) {
+            self.slot.abandon();
         }
     }
 }
@@ -413,7 +447,8 @@ fn runs_alone<A: Actor>(envelope: &Envelope<A>) -> bool {
 
 /// Marks a message as started. `false`: nobody waits for it any more.
 fn start<A: Actor>(envelope: &Envelope<A>) -> bool {
-    envelope.reply.as_ref().is_none_or(|reply| reply.start())
+    envelope.timer.as_ref().is_none_or(|timer| timer.may_start())
+        && envelope.reply.as_ref().is_none_or(|reply| reply.start())
         && envelope.ticket.as_ref().is_none_or(|ticket| ticket.claim())
 }
 

@@ -39,5 +39,7 @@ pub mod modules;
 #[cfg(all(feature = "embedded", feature = "testing"))]
 pub use embedded::EmbeddedFaults;
 #[cfg(feature = "embedded")]
-pub use embedded::{Damage, DatabaseError, Durability, Embedded, EmbeddedError, EmbeddedOptions, STORE_FORMAT};
+pub use embedded::{
+    Damage, DatabaseError, Durability, Embedded, EmbeddedError, EmbeddedOptions, FREE_BYTES_MIN, STORE_FORMAT,
+};
 pub use modules::{Kv, Value};

@@ -25,7 +25,10 @@ use dna_core::{
     ActorName, ActorWrites, KeyRange, Store,
     testing::{self, Committer},
 };
-use dna_storage::{Durability, Embedded, EmbeddedError};
+use dna_storage::{
+    Durability, Embedded, EmbeddedError,
+    journaled::{GATHER_ROWS, JournaledOptions},
+};
 use support::random::Random;
 
 const ACTORS: u64 = 6;
@@ -81,7 +84,10 @@ fn expected(last: u64) -> Vec<(Bytes, Bytes)> {
 fn this_process_commits_until_it_is_killed_if_its_environment_says_so() {
     let Ok(path) = env::var(CHILD_STORE) else { return };
     let durability = if env::var(CHILD_BUFFERED).is_ok() { Durability::Buffered } else { Durability::Fsync };
-    let store = Embedded::options().durability(durability).open(&path).unwrap();
+    // Every other process stores its rows at once, so that many are killed while they do.
+    let gather_rows = if std::process::id().is_multiple_of(2) { Duration::ZERO } else { GATHER_ROWS };
+    let journaled = JournaledOptions { gather_rows, ..JournaledOptions::default() };
+    let store = Embedded::options().durability(durability).journaled(journaled).open(&path).unwrap();
     if env::var(CHILD_ANSWERS_EARLY).is_ok() {
         store.faults().answer_before_writing();
     }

@@ -1,11 +1,13 @@
-//! The embedded store passes the conformance suite, with either durability.
+//! The embedded store passes the conformance suite, with either durability, and with its rows stored at once and later.
+
+use std::time::Duration;
 
 use dna_core::testing::StoreUnderTest;
-use dna_storage::{Durability, Embedded};
+use dna_storage::{Durability, Embedded, EmbeddedOptions, journaled::JournaledOptions};
 use tempfile::TempDir;
 
 macro_rules! suite {
-    ($name:ident, $store:ident, $durability:expr) => {
+    ($name:ident, $store:ident, $options:expr) => {
         mod $name {
             use super::*;
 
@@ -17,13 +19,13 @@ macro_rules! suite {
 
                 async fn open() -> (Self::Guard, Self::Store) {
                     let dir = tempfile::tempdir().unwrap();
-                    let store = Embedded::options().durability($durability).open(dir.path().join("dna")).unwrap();
+                    let store = $options.open(dir.path().join("dna")).unwrap();
                     (dir, store)
                 }
 
                 async fn reopen(dir: Self::Guard, store: Self::Store) -> (Self::Guard, Self::Store) {
                     drop(store);
-                    let store = Embedded::options().durability($durability).open(dir.path().join("dna")).unwrap();
+                    let store = $options.open(dir.path().join("dna")).unwrap();
                     (dir, store)
                 }
             }
@@ -33,5 +35,12 @@ macro_rules! suite {
     };
 }
 
-suite!(fsync, Fsync, Durability::Fsync);
-suite!(buffered, Buffered, Durability::Buffered);
+fn options(durability: Durability, gather_rows: Duration) -> EmbeddedOptions {
+    let journaled = JournaledOptions { gather_rows, ..JournaledOptions::default() };
+    Embedded::options().durability(durability).journaled(journaled)
+}
+
+suite!(fsync_at_once, FsyncAtOnce, options(Durability::Fsync, Duration::ZERO));
+suite!(fsync_later, FsyncLater, options(Durability::Fsync, Duration::from_secs(60)));
+suite!(buffered_at_once, BufferedAtOnce, options(Durability::Buffered, Duration::ZERO));
+suite!(buffered, Buffered, Embedded::options().durability(Durability::Buffered));

@@ -1,11 +1,13 @@
 //! Failing and slow syncs of an embedded store.
 #![allow(clippy::unwrap_used, reason = "a test that fails is to panic")]
 
+use std::sync::Arc;
+
 use dna_core::{
-    AttachError, CommitError, KeyRange, Store,
+    AttachError, CommitError, Group, KeyRange, Refusal, Store,
     testing::{Committer, actor, put, writes},
 };
-use dna_storage::{Durability, Embedded};
+use dna_storage::{Durability, Embedded, FREE_BYTES_MIN};
 use futures_util::FutureExt;
 
 #[tokio::test]
@@ -93,4 +95,22 @@ async fn handles_may_be_dropped_with_commits_under_way() {
     let store = Embedded::open(dir.path()).unwrap();
     let rows = store.scan(&actor("a"), "m", &KeyRange::all(), usize::MAX, false).await.unwrap();
     assert_eq!(rows.len(), 10, "what was handed over is committed");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_groups_until_there_is_room_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Embedded::open(folder.path().join("store")).unwrap();
+    let first = store.attach().await.unwrap();
+    let alice = actor("alice");
+    let group = |number, value| Arc::new(Group { number, actors: vec![writes(&alice, vec![put("m", "a", value)])] });
+    store.commit(group(first, "1")).await.unwrap();
+
+    store.faults().set_free_bytes(Some(FREE_BYTES_MIN));
+    assert_eq!(store.commit(group(first + 1, "2")).await, Err(CommitError::NotApplied(Refusal::Full)));
+    assert_eq!(store.get(&alice, "m", b"a").await.unwrap(), Some("1".into()));
+
+    store.faults().set_free_bytes(None);
+    store.commit(group(first + 1, "3")).await.unwrap();
+    assert_eq!(store.get(&alice, "m", b"a").await.unwrap(), Some("3".into()));
 }

@@ -1,6 +1,8 @@
 //! The journal-and-rows store passes the conformance suite, with its row writer free, held back and half-way.
 #![allow(clippy::unwrap_used, reason = "a test that fails is to panic")]
 
+use std::time::Duration;
+
 use dna_core::testing::StoreUnderTest;
 use dna_storage::journaled::{
     Host, Journaled, JournaledOptions,
@@ -11,7 +13,8 @@ type Disk = (MemoryJournal, MemoryRows);
 
 async fn open(disk: &Disk) -> Journaled<MemoryJournal, MemoryRows> {
     let (journal, rows) = disk.clone();
-    Journaled::open(journal, rows, Host::Threads, JournaledOptions::default()).await.unwrap()
+    let options = JournaledOptions { gather_rows: Duration::ZERO, ..JournaledOptions::default() };
+    Journaled::open(journal, rows, Host::Threads, options).await.unwrap()
 }
 
 macro_rules! suite {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use dna_core::{
-    ActorName, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, Store,
+    ActorName, AttachError, CommitError, Group, KeyRange, Refusal, Store,
     testing::{Committer, actor, delete_range, put, writes},
 };
 use dna_storage::journaled::{
@@ -114,7 +114,7 @@ async fn a_fenced_journal_ends_the_claim_for_good() {
     assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Fenced));
     assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Fenced));
     store.detach();
-    assert_eq!(store.attach().await, Err(AttachError::Read(ReadError::Closed)));
+    assert_eq!(store.attach().await, Err(AttachError::Fenced));
     assert_eq!(value(&store).await, Some("1".into()));
 }
 

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use dna_core::{CommitError, Memory, Refusal, Store};
 use dna_storage::{
     Embedded,
@@ -41,7 +43,8 @@ async fn commit(random: &mut Random, number: &mut u64, store: &impl Store, memor
 async fn a_hundred_thousand_random_writes_over_memory_read_as_they_do_in_the_reference() {
     let mut random = Random::new(seed());
     let (journal, rows, memory) = (MemoryJournal::new(), MemoryRows::new(), Memory::new());
-    let open = || Journaled::open(journal.clone(), rows.clone(), Host::Threads, JournaledOptions::default());
+    let options = JournaledOptions { gather_rows: Duration::ZERO, ..JournaledOptions::default() };
+    let open = || Journaled::open(journal.clone(), rows.clone(), Host::Threads, options);
     let mut store = open().await.unwrap();
     let mut number = store.attach().await.unwrap();
     memory.attach().await.unwrap();

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     call_error::Loss,
-    limits::GROUP_BYTES_MAX,
+    limits::{GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX},
     partition::ActorRows,
     runtime,
     store::{ActorWrites, CommitError, Group},
@@ -30,6 +30,15 @@ pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     /// The number of the next group.
     pub(super) next: u64,
+}
+
+impl Drop for Committer {
+    /// Without a committer nothing is ever answered: where it goes with its runtime, the node ends.
+    fn drop(&mut self) {
+        if let Some(engine) = self.shared.engine.upgrade() {
+            engine.end(End::Stopped);
+        }
+    }
 }
 
 /// Whose writes a group holds, and up to where.
@@ -72,10 +81,13 @@ impl Committer {
     /// Fills a group from the queue. A name stands in it once; what does not fit stays at the head of the queue.
     fn form_group(&self, queue: &mut VecDeque<Arc<ActorRows>>) -> Option<(Group, Members)> {
         let (mut actors, mut members, mut later) = (Vec::new(), Members::new(), Vec::new());
-        let mut room = GROUP_BYTES_MAX;
-        while let Some(rows) = queue.pop_front() {
+        let (mut room, mut room_for_names) = (GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX);
+        while room_for_names > 0
+            && let Some(rows) = queue.pop_front()
+        {
             if let Some(taken) = rows.take(room) {
                 room = room.saturating_sub(taken.bytes);
+                room_for_names = room_for_names.saturating_sub(rows.name().cost());
                 actors.push(ActorWrites { actor: rows.name().clone(), writes: taken.writes });
                 if taken.more {
                     later.push(rows.clone());
@@ -110,18 +122,25 @@ impl Committer {
 
     async fn send(&self, group: Arc<Group>) -> Result<(), CommitError> {
         let Some(store) = self.shared.store() else { return Err(CommitError::Unknown) };
-        let mut commit = store.commit(group);
-        // From its first poll on, the store settles the commit's fate before it lets itself be claimed again.
-        match poll_fn(|cx| Poll::Ready(self.shared.while_claimed(|| commit.as_mut().poll(cx)))).await {
-            Some(Poll::Ready(answer)) => answer,
-            Some(Poll::Pending) => commit.await,
+        // Called, and polled once, while the claim lasts: a store may take the group at either. From then on it settles
+        // the commit's fate before it lets itself be claimed again.
+        let begun = poll_fn(|cx| {
+            Poll::Ready(self.shared.while_claimed(|| {
+                let mut commit = store.commit(group.clone());
+                let polled = commit.as_mut().poll(cx);
+                (commit, polled)
+            }))
+        });
+        match begun.await {
+            Some((_, Poll::Ready(answer))) => answer,
+            Some((commit, Poll::Pending)) => commit.await,
             None => Err(CommitError::Unknown),
         }
     }
 
-    /// The store is lost: the group is in doubt, everything behind it was not applied, the node ends.
+    /// The store is lost, or let go of: the group is in doubt, everything behind it was not applied, the node ends.
     fn lose(&self, loss: Loss, members: Members) {
-        let end = End::Lost(loss);
+        let end = self.shared.ended().unwrap_or(End::Lost(loss));
         for (rows, _) in members {
             rows.end(end);
         }

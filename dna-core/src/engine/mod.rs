@@ -179,15 +179,13 @@ impl Engine {
     /// Passivates everything that has nothing to do, until nothing is left to be done.
     async fn come_to_rest(&self) {
         let shared = &self.inner.shared;
-        while !shared.has_ended() {
-            if shared.queued() == 0 && shared.busy.load(Ordering::Acquire) == 0 {
-                let active = shared.active.load(Ordering::Relaxed);
-                if active == 0 && shared.uncommitted_bytes() == 0 && shared.held() == 0 {
-                    return;
-                }
-                self.inner.slots().into_iter().for_each(AnySlot::passivate);
+        while !shared.has_ended() && !shared.is_at_rest() {
+            // What `on_stop` sends out may start actors again.
+            if shared.is_idle() && shared.active.load(Ordering::Relaxed) > 0 {
+                self.passivate_all().await;
+            } else {
+                runtime::sleep(SHUTDOWN_POLL).await;
             }
-            runtime::sleep(SHUTDOWN_POLL).await;
         }
     }
 }
@@ -250,6 +248,7 @@ pub struct Stats {
     pub cached_bytes: usize,
     /// Groups that were sent to the store since the start.
     pub groups: u64,
-    /// Casts and scheduled messages that could not be delivered, or whose writes were rolled back, since the start.
+    /// Casts and scheduled messages that were admitted or sent by a handler and then not handled, or whose handler
+    /// panicked or wrote what can never be committed, since the start.
     pub dropped_casts: u64,
 }

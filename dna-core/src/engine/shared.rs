@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     room: Notify,
     uncommitted_bytes: AtomicUsize,
     held: AtomicUsize,
+    /// How often something was let go by a commit.
+    settled: AtomicU64,
     pub(super) groups: AtomicU64,
 
     // Actors.
@@ -104,6 +106,7 @@ impl Shared {
             room: Notify::new(),
             uncommitted_bytes: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
+            settled: AtomicU64::new(0),
             groups: AtomicU64::new(0),
             queued: AtomicUsize::new(0),
             cached_bytes: AtomicUsize::new(0),
@@ -217,9 +220,11 @@ impl Shared {
         self.held.fetch_add(replies, Ordering::Relaxed);
     }
 
+    /// Counts what waits no longer: bytes that are committed, and replies that have been let go.
     pub(crate) fn settle_uncommitted(&self, bytes: usize, replies: usize) {
-        self.uncommitted_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.held.fetch_sub(replies, Ordering::Relaxed);
+        self.settled.fetch_add(1, Ordering::AcqRel);
+        self.uncommitted_bytes.fetch_sub(bytes, Ordering::AcqRel);
+        self.held.fetch_sub(replies, Ordering::AcqRel);
         self.room.notify_waiters();
     }
 
@@ -227,8 +232,25 @@ impl Shared {
         self.uncommitted_bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn held(&self) -> usize {
-        self.held.load(Ordering::Relaxed)
+    fn held(&self) -> usize {
+        self.held.load(Ordering::Acquire)
+    }
+
+    /// Whether no message is queued or being handled.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queued() == 0 && self.busy.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether nothing is under way. A message goes from a mailbox to a handler, from there behind the gate, and from
+    /// there to the next mailbox; it is looked for in this order, and where something was let go meanwhile, it may have
+    /// been missed.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let settled = self.settled.load(Ordering::Acquire);
+        self.is_idle()
+            && self.uncommitted_bytes() == 0
+            && self.held() == 0
+            && self.active.load(Ordering::Acquire) == 0
+            && self.settled.load(Ordering::Acquire) == settled
     }
 
     /// Whether so much waits to be committed that actors have to wait.

@@ -52,6 +52,8 @@ struct Inner {
     gate: Gate,
     /// Whether the committer has this name in its queue.
     queued: bool,
+    /// Whether the committer is letting casts go: later ones wait for it, to keep their order.
+    posting: bool,
     /// Bytes of finished writes, as counted against the node's bound: waiting, and taken by the committer.
     waiting_bytes: usize,
     taken_bytes: usize,
@@ -126,6 +128,11 @@ impl ActorRows {
         self.inner.lock().buffer.roll_back_to(savepoint);
     }
 
+    /// Takes back what a message wrote that will not be concluded.
+    pub(crate) fn abandon(&self) {
+        self.inner.lock().buffer.roll_back();
+    }
+
     /// Ends the message that runs in `scope`: with `keep` its writes may be committed from now on, else they are taken
     /// back. Answers the position that its reply has to wait for.
     pub(crate) fn conclude(&self, scope: &Scope, keep: bool) -> Result<u64, CallError> {
@@ -172,7 +179,8 @@ impl ActorRows {
     /// Lets `waiting` go when everything up to `position` is durable: at once, where it is. It comes from a handler on
     /// an activation of this generation.
     pub(crate) fn gate(&self, position: u64, generation: u64, waiting: Waiting) {
-        if self.may_leave(position, generation) {
+        let in_order = matches!(waiting, Waiting::Posts(_));
+        if !in_order && self.may_leave(position, generation) {
             return waiting.release();
         }
         let mut inner = self.inner.lock();
@@ -184,7 +192,7 @@ impl ActorRows {
             let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
             drop(inner);
             waiting.fail(|outcome| CallError::NotCommitted { refusal, outcome });
-        } else if self.is_committed(position) {
+        } else if self.is_committed(position) && !(in_order && inner.posting) {
             drop(inner);
             waiting.release();
         } else {
@@ -210,9 +218,14 @@ impl ActorRows {
         self.inner.lock().queued
     }
 
-    /// Takes the next part of what is finished, if it fits into `room` bytes.
+    /// Takes the next part of what is finished, if it fits into `room` bytes, and the node has not ended.
     pub(crate) fn take(&self, room: usize) -> Option<Taken> {
         let mut inner = self.inner.lock();
+        if inner.ended.is_some() || self.shared.ended().is_some() {
+            // What was not taken when the node ended was answered as not applied.
+            inner.queued = false;
+            return None;
+        }
         let taken = inner.buffer.take(room);
         if let Some(taken) = &taken {
             inner.queued = taken.more;
@@ -239,12 +252,21 @@ impl ActorRows {
         }
         inner.buffer.commit(upto);
         self.committed.store(upto, Ordering::Release);
-        let released = inner.gate.take_upto(upto);
+        let mut released = inner.gate.take_upto(upto);
         let bytes = std::mem::take(&mut inner.taken_bytes);
+        inner.posting = !released.is_empty();
         drop(inner);
-        self.shared.settle_uncommitted(bytes, released.len());
-        for waiting in released {
-            waiting.release();
+        self.shared.settle_uncommitted(bytes, 0);
+        while !released.is_empty() {
+            let count = released.len();
+            for waiting in released {
+                waiting.release();
+            }
+            // Only now: until a cast is in its mailbox, a node that shuts down has to wait for it.
+            self.shared.settle_uncommitted(0, count);
+            let mut inner = self.inner.lock();
+            released = inner.gate.take_upto(upto);
+            inner.posting = !released.is_empty();
         }
         if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
             observer.committed();
@@ -255,8 +277,8 @@ impl ActorRows {
     pub(crate) fn refuse(&self, refusal: Refusal) {
         let mut inner = self.inner.lock();
         inner.buffer.refuse();
+        // It stays in the committer's queue if it is there, so that it never stands in it twice.
         inner.refusal = Some(refusal);
-        inner.queued = false;
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.finished.store(inner.buffer.finished(), Ordering::Release);
         self.committed.store(inner.buffer.committed(), Ordering::Release);

@@ -52,6 +52,9 @@ pub enum AttachError {
     /// A write or fsync failed earlier.
     #[error("a write or fsync of the store failed earlier; open it again")]
     Poisoned,
+    /// Another one has taken over for good.
+    #[error("the store has been taken over by another node; open it anew")]
+    Fenced,
     /// The store could not be read.
     #[error("the store cannot be read: {0}")]
     Read(#[from] ReadError),
@@ -115,7 +118,7 @@ impl AttachError {
     pub fn is_retryable(&self) -> bool {
         match self {
             AttachError::InUse => true,
-            AttachError::Poisoned => false,
+            AttachError::Poisoned | AttachError::Fenced => false,
             AttachError::Read(error) => error.is_retryable(),
         }
     }

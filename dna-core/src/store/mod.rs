@@ -74,6 +74,7 @@ pub trait Store: Send + Sync + 'static {
     ///   earlier answer for the same number was `Unknown`.
     /// - [`CommitError::Poisoned`]: a write or fsync failed. This group is in doubt, every later one was not applied,
     ///   and nothing is taken any more until the store is opened anew.
+    /// - The group is handed over by the call itself, not by the first poll of its future.
     /// - A number that is neither the last one nor its successor, or that comes with no claim, is `Fenced`.
     /// - Within a group the range deletes of an actor come before its puts and deletes.
     ///

@@ -2,15 +2,20 @@
 //! reaches the store, draw random numbers from a seed.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use dna_core::{
-    ActorName, Actors, AttachError, CommitError, Engine, Group, KeyRange, Memory, ReadError, Settings, Store,
+    ActorName, Actors, AttachError, CommitError, Engine, Group, KeyRange, Memory, ReadError, Settings, Store, Write,
+    limits::GROUP_BYTES_MAX,
 };
 use futures_util::{
     FutureExt,
@@ -51,6 +56,14 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     panic!("never came: {what}");
 }
 
+/// Gives what must not happen the time to happen: `condition` has to hold all along.
+pub(crate) async fn stays(what: &str, mut condition: impl FnMut() -> bool) {
+    for _ in 0..20 {
+        assert!(condition(), "no longer: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 pub(crate) async fn start_on(store: Arc<dyn Store>, settings: Settings) -> Engine {
     Engine::start(store, Actors::new().with::<Puppet>(), settings).await.unwrap()
 }
@@ -60,11 +73,27 @@ pub(crate) async fn start_on(store: Arc<dyn Store>, settings: Settings) -> Engin
 pub(crate) struct Recorder {
     pub(crate) memory: Memory,
     groups: Arc<Mutex<Vec<Arc<Group>>>>,
+    /// Whether a commit lingers at its beginning, for its claim to end meanwhile.
+    pub(crate) linger: Arc<AtomicBool>,
+    pub(crate) lingers: Arc<AtomicBool>,
+    detached: Arc<AtomicBool>,
+    /// Whether a commit began when the claim was over.
+    pub(crate) began_late: Arc<AtomicBool>,
 }
 
 impl Recorder {
     pub(crate) fn groups(&self) -> Vec<Arc<Group>> {
         self.groups.lock().unwrap().clone()
+    }
+
+    /// Asserts that every group keeps the bounds of a group.
+    pub(crate) fn check(&self) {
+        for group in self.groups() {
+            let bytes: usize = group.actors.iter().flat_map(|actor| &actor.writes).map(Write::cost).sum();
+            assert!(bytes <= GROUP_BYTES_MAX, "group {} has {bytes} bytes", group.number);
+            let names = group.actors.iter().map(|actor| &actor.actor).collect::<BTreeSet<_>>();
+            assert_eq!(names.len(), group.actors.len(), "a name stands twice in group {}", group.number);
+        }
     }
 }
 
@@ -74,10 +103,18 @@ impl Store for Recorder {
     }
 
     fn detach(&self) {
+        self.detached.store(true, Ordering::Release);
         self.memory.detach();
     }
 
     fn commit(&self, group: Arc<Group>) -> BoxFuture<'_, Result<(), CommitError>> {
+        for _ in 0..100 {
+            if self.linger.load(Ordering::Acquire) && !self.detached.load(Ordering::Acquire) {
+                self.lingers.store(true, Ordering::Release);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.began_late.fetch_or(self.detached.load(Ordering::Acquire), Ordering::AcqRel);
         self.groups.lock().unwrap().push(group.clone());
         self.memory.commit(group)
     }

@@ -1,12 +1,15 @@
 //! A group that the store refused takes everything with it that was built on it, and nothing else.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use dna_core::{CallError, Error, Memory, Outcome, Refusal, Settings};
 
 use crate::{
-    harness::{sent, until},
-    support::{Step, get, heard, line, look, open, puppet, put, run, start, start_with},
+    harness::{Recorder, sent, start_on, until},
+    support::{Step, get, heard, line, look, open, puppet, put, run, start},
 };
 
 fn refused(refusal: Refusal) -> CallError<Error> {
@@ -62,18 +65,19 @@ async fn a_refused_group_takes_every_actor_in_it_with_it() {
     let zero = sent(run(&puppet(&engine, "zero"), vec![put("a", "1")]));
     memory.faults().commits_waiting(1).await;
     let names = ["alice", "bob", "carol"];
-    let calls =
-        names.map(|name| sent(run(&puppet(&engine, name), vec![put("a", name), Step::Ring("refused: every".into())])));
+    let calls = names.map(|name| sent(run(&puppet(&engine, name), vec![put("a", name)])));
+    until("all are taken", || engine.stats().queued == 0).await;
+    // A later batch of the same actor: the earlier one has been handed to the committer.
+    let readers = names.map(|name| sent(look(&puppet(&engine, name), vec![Step::Ring("refused: every".into())])));
     for _ in names {
         heard("refused: every").await;
     }
-    until("all are finished", || engine.stats().uncommitted_bytes > 3 * 20).await;
     memory.faults().release_next_commits(1);
     zero.answer().await.unwrap();
     memory.faults().commits_waiting(1).await;
     memory.faults().refuse_next(1, Refusal::Busy);
     memory.faults().release_commits();
-    for call in calls {
+    for call in calls.into_iter().chain(readers) {
         assert_eq!(call.answer().await.unwrap_err(), refused(Refusal::Busy));
     }
     for name in names {
@@ -141,10 +145,11 @@ async fn every_ok_is_in_the_store_and_no_refused_write_is() {
     const ACTORS: u64 = 8;
     const MESSAGES: u64 = 4_000;
     static OKS: AtomicU64 = AtomicU64::new(0);
-    let memory = Memory::new();
+    let store = Recorder::default();
+    let memory = store.memory.clone();
     let mut settings = Settings::default();
     settings.max_batch_messages = 4;
-    let engine = start_with(&memory, settings).await;
+    let engine = start_on(Arc::new(store.clone()), settings).await;
     let senders = (0..ACTORS).map(|actor| {
         let client = puppet(&engine, &actor.to_string());
         let faults = memory.faults();
@@ -176,6 +181,7 @@ async fn every_ok_is_in_the_store_and_no_refused_write_is() {
         kept.push(sender.await.unwrap());
     }
     drop(engine);
+    store.check();
     assert!(OKS.load(Ordering::Relaxed) > 0);
     let engine = start(&memory).await;
     for (actor, kept) in kept.into_iter().enumerate() {

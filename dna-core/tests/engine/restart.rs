@@ -69,7 +69,7 @@ async fn a_commit_that_comes_while_its_actor_is_passive_lets_the_answers_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_in_the_outbox_of_a_panicking_message_is_not_seen_by_the_next_activation() {
+async fn a_write_of_a_panicking_message_is_not_seen_by_the_next_activation() {
     let memory = Memory::new();
     let engine = start(&memory).await;
     let alice = puppet(&engine, "alice");

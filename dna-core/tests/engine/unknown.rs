@@ -1,6 +1,6 @@
 //! Answers of the store that say little: a group whose fate is open is settled, not guessed; a lost store ends the node.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use dna_core::{CallError, Loss, Memory, Outcome, Settings, ShutdownError};
 
@@ -148,4 +148,18 @@ async fn a_node_that_is_dropped_leaves_what_the_store_has_in_doubt_and_nothing_e
     memory.faults().release_commits();
     let engine = start(&memory).await;
     assert_eq!(look(&puppet(&engine, "alice"), vec![get("a")]).await.unwrap(), [line("1")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_commit_of_a_dropped_node_begins_behind_the_end_of_its_claim() {
+    let store = Recorder::default();
+    let engine = start_on(Arc::new(store.clone()), Settings::default()).await;
+    store.linger.store(true, Ordering::Release);
+    let call = sent(run(&puppet(&engine, "alice"), vec![put("a", "1")]));
+    until("the commit is about to begin", || store.lingers.load(Ordering::Acquire)).await;
+    tokio::task::block_in_place(|| drop(engine));
+    call.answer().await.unwrap_err();
+    // Else it would take the number of a group of the next node.
+    until("the commit has begun", || store.groups().len() == 1).await;
+    assert!(!store.began_late.load(Ordering::Acquire));
 }

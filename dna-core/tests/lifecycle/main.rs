@@ -9,8 +9,18 @@
 )]
 
 mod activation;
+mod codec;
 mod events;
+mod groups;
 mod hooks;
+mod loss;
+mod lost_tasks;
 mod passivation;
+mod refusals;
+mod schedules;
+mod shared_runs;
+mod shutdown;
+mod storm;
 mod support;
+mod threads;
 mod world;

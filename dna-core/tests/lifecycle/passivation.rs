@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dna_core::{Memory, Settings};
+use dna_core::{CallError, Memory, Overload, Settings};
 
 use crate::{
     support::{Step, bump, get, line, look, put, run, wait},
@@ -170,7 +170,8 @@ async fn a_write_that_waits_for_its_commit_is_seen_behind_passivation_through_an
 async fn of_passivated_names_nothing_stays_in_the_node_also_where_their_writes_had_to_wait() {
     let world = World::new();
     let memory = Memory::new();
-    let engine = world.start(&memory).await;
+    // Answered calls are not to be kept for their deadline.
+    let engine = world.start_with(&memory, |settings| settings.call_timeout = 3600 * SECOND).await;
     // One that stays, and was there first.
     let alice = doll(&engine, "alice");
     run(&alice, vec![put("a", "1")]).await.unwrap();
@@ -212,4 +213,23 @@ async fn a_name_whose_handler_panicked_leaves_the_node_when_its_writes_are_durab
     written.await.unwrap().unwrap();
     panicked.await.unwrap().unwrap_err();
     until("only the idle actor is left", || engine.names_held() == 1).await;
+}
+
+#[tokio::test]
+async fn a_name_whose_first_message_is_refused_is_not_kept() {
+    let world = World::new();
+    let engine = world.start_with(&Memory::new(), |settings| settings.queued_messages_max = 1).await;
+    let alice = doll(&engine, "alice");
+    let busy = begin(run(&alice, vec![wait("door")])).await;
+    until("it is at work", || world.times("at door") == 1).await;
+    let queued = begin(run(&alice, vec![])).await;
+    for number in 0..100 {
+        let error = run(&doll(&engine, &number.to_string()), vec![]).await.unwrap_err();
+        assert_eq!(error, CallError::Overloaded(Overload::Node));
+    }
+    assert_eq!(engine.names_held(), 1);
+    world.open("door");
+    busy.await.unwrap().unwrap();
+    queued.await.unwrap().unwrap();
+    run(&doll(&engine, "7"), vec![]).await.unwrap();
 }

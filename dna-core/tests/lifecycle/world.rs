@@ -41,6 +41,8 @@ pub(crate) struct World {
     most_beside: AtomicUsize,
     overlaps: Mutex<Vec<String>>,
     alive: AtomicUsize,
+    /// How many actors are still to panic when they are dropped.
+    panics_on_drop: AtomicUsize,
 }
 
 impl World {
@@ -56,6 +58,7 @@ impl World {
             most_beside: AtomicUsize::new(0),
             overlaps: Mutex::default(),
             alive: AtomicUsize::new(0),
+            panics_on_drop: AtomicUsize::new(0),
         });
         WORLDS.lock().unwrap().insert(namespace, Arc::downgrade(&world));
         world
@@ -149,6 +152,11 @@ impl World {
         self.alive.load(Ordering::Relaxed)
     }
 
+    /// Has the next actor that is dropped panic.
+    pub(crate) fn panic_on_drop(&self) {
+        self.panics_on_drop.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn live(self: &Arc<Self>) -> Alive {
         self.alive.fetch_add(1, Ordering::Relaxed);
         Alive(self.clone())
@@ -177,12 +185,16 @@ pub(crate) struct Alive(Arc<World>);
 impl Drop for Alive {
     fn drop(&mut self) {
         self.0.alive.fetch_sub(1, Ordering::Relaxed);
+        let mine = |left: usize| left.checked_sub(1);
+        if self.0.panics_on_drop.fetch_update(Ordering::Relaxed, Ordering::Relaxed, mine).is_ok() {
+            panic!("told to panic when dropped");
+        }
     }
 }
 
 /// Waits for a condition; fails if it never holds.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..20_000 {
+    for _ in 0..10_000 {
         if holds() {
             return;
         }

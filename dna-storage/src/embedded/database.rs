@@ -45,8 +45,8 @@ impl Db {
         write().map_err(reported)
     }
 
-    /// Opens a database that was made before.
-    pub(super) fn open(store: &Path, shape: Shape) -> Result<Self, Damage> {
+    /// Whether everything is there that was made with a database. Touches nothing.
+    pub(super) fn check(store: &Path, shape: Shape) -> Result<(), Damage> {
         let folder = store.join(shape.folder);
         if let Some(part) = PARTS.iter().find(|part| !folder.join(part).is_file()) {
             return Err(Damage::Missing { part: Path::new(shape.folder).join(part) });
@@ -57,6 +57,11 @@ impl Db {
         if !has_journal {
             return Err(Damage::Missing { part: Path::new(shape.folder).join("*.jnl") });
         }
+        Ok(())
+    }
+
+    /// Opens a database that was made before and [checked](Db::check).
+    pub(super) fn open(store: &Path, shape: Shape) -> Result<Self, Damage> {
         open(store, shape).map_err(|reason| Damage::Database { folder: shape.folder, reason })
     }
 }

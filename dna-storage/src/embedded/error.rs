@@ -5,11 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use dna_core::ErrorKind;
+use dna_core::{ErrorKind, Outcome};
 
 use crate::journaled::RecoverError;
 
-/// Why an embedded store could not be opened. Nothing was lost by it; a store that is not opened is not changed.
+/// Why an embedded store could not be opened.
+///
+/// A directory that is in use, not a store, of a newer format, or that lacks a part, is not touched. In a store that is
+/// found damaged only later, fjall may have tidied its own files; no row and no entry was written or removed by this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
@@ -170,9 +173,20 @@ impl EmbeddedError {
     }
 }
 
+impl EmbeddedError {
+    /// Always `NotApplied`: nothing that was committed has been changed.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Whether the same store may well be opened later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, EmbeddedError::InUse { .. })
+    }
+}
+
 impl From<EmbeddedError> for dna_core::Error {
     fn from(error: EmbeddedError) -> Self {
-        let retryable = matches!(error, EmbeddedError::InUse { .. });
-        dna_core::Error::with_kind(ErrorKind::Node, error).with_retryable(retryable)
+        dna_core::Error::with_kind(ErrorKind::Node, &error).with_retryable(error.is_retryable())
     }
 }

@@ -30,6 +30,7 @@ struct Plan {
     fail_next_sync: bool,
     answer_early: bool,
     unwritten: Option<Append>,
+    free_bytes: Option<u64>,
 }
 
 /// Number, done, entry.
@@ -76,6 +77,15 @@ impl EmbeddedFaults {
     /// that a crash harness has to find.
     pub fn answer_before_writing(&self) {
         self.0.plan.lock().answer_early = true;
+    }
+
+    /// From now on the file system is taken to have this many bytes free; `None`: what it has.
+    pub fn set_free_bytes(&self, free: Option<u64>) {
+        self.0.plan.lock().free_bytes = free;
+    }
+
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        self.0.plan.lock().free_bytes
     }
 
     /// How many syncs of the journal have succeeded since the store was opened.

@@ -19,6 +19,7 @@ use super::{
     directory::JOURNAL,
     error::{Damage, DatabaseError, Reason},
     options::Durability,
+    space::Space,
 };
 use crate::journaled::{AppendError, Journal, Recovered, UpkeepError};
 
@@ -31,6 +32,7 @@ pub(super) const SHAPE: Shape = Shape { folder: JOURNAL, cache_bytes: 1024 * 102
 pub(super) struct FjallJournal {
     db: Db,
     durability: Durability,
+    space: Space,
     /// What is released, and the last number.
     header: Mutex<(u64, u64)>,
     #[cfg(feature = "testing")]
@@ -42,6 +44,7 @@ impl FjallJournal {
     pub(super) fn new(
         db: Db,
         durability: Durability,
+        space: Space,
         #[cfg(feature = "testing")] faults: EmbeddedFaults,
     ) -> Result<Self, Damage> {
         let database = |error| Damage::Database { folder: JOURNAL, reason: DatabaseError(Reason::Reported(error)) };
@@ -50,6 +53,7 @@ impl FjallJournal {
         Ok(FjallJournal {
             db,
             durability,
+            space,
             header: Mutex::new(header),
             #[cfg(feature = "testing")]
             faults,
@@ -115,6 +119,7 @@ impl Journal for FjallJournal {
             EarlyAnswer::No(append) | EarlyAnswer::Earlier(append) => append,
             EarlyAnswer::Nothing => return Ok(()),
         };
+        self.space.check(entry.len()).map_err(AppendError::NotApplied)?;
         self.write(done, Some((number, &entry))).map_err(|error| {
             tracing::error!(%error, number, "an entry could not be written to the journal");
             AppendError::Failed

@@ -20,6 +20,7 @@ mod faults;
 mod fjall_journal;
 mod fjall_rows;
 mod options;
+mod space;
 mod store;
 
 #[cfg(feature = "testing")]
@@ -28,5 +29,6 @@ pub use self::{
     directory::STORE_FORMAT,
     error::{Damage, DatabaseError, EmbeddedError},
     options::{Durability, EmbeddedOptions},
+    space::FREE_BYTES_MIN,
     store::Embedded,
 };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{error::EmbeddedError, store::Embedded};
+use super::{error::EmbeddedError, space::FREE_BYTES_MIN, store::Embedded};
 use crate::journaled::JournaledOptions;
 
 /// What an `Ok` of an embedded store promises.
@@ -17,10 +17,21 @@ pub enum Durability {
 }
 
 /// Settings of an embedded store. Made by [`Embedded::options`].
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct EmbeddedOptions {
     pub(super) durability: Durability,
+    pub(super) free_bytes_min: u64,
     pub(super) journaled: JournaledOptions,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        EmbeddedOptions {
+            durability: Durability::default(),
+            free_bytes_min: FREE_BYTES_MIN,
+            journaled: JournaledOptions::default(),
+        }
+    }
 }
 
 impl EmbeddedOptions {
@@ -28,6 +39,14 @@ impl EmbeddedOptions {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// How many bytes of its file system the store leaves free; [`FREE_BYTES_MIN`] unless it is set. With less, commits
+    /// are refused ([`Refusal::Full`](dna_core::Refusal::Full)) until there is room again, and nothing is lost.
+    #[must_use]
+    pub fn free_bytes_min(mut self, bytes: u64) -> Self {
+        self.free_bytes_min = bytes;
         self
     }
 

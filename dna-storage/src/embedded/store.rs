@@ -15,6 +15,7 @@ use super::{
     fjall_journal::{self, FjallJournal},
     fjall_rows::{self, FjallRows},
     options::EmbeddedOptions,
+    space::Space,
 };
 use crate::journaled::{DrainError, Host, Journaled, JournaledStats};
 
@@ -66,11 +67,20 @@ impl Embedded {
         let faults = EmbeddedFaults::default();
         let directory = Directory::open(path, create)?;
         let damaged = |damage| EmbeddedError::damaged(path, damage);
+        for shape in [fjall_journal::SHAPE, fjall_rows::SHAPE] {
+            Db::check(path, shape).map_err(damaged)?;
+        }
         let journal = Db::open(path, fjall_journal::SHAPE).map_err(damaged)?;
         let rows = FjallRows::new(Db::open(path, fjall_rows::SHAPE).map_err(damaged)?);
         let journal = FjallJournal::new(
             journal,
             options.durability,
+            Space::new(
+                path,
+                options.free_bytes_min,
+                #[cfg(feature = "testing")]
+                faults.clone(),
+            ),
             #[cfg(feature = "testing")]
             faults.clone(),
         );

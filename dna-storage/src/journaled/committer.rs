@@ -239,7 +239,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
                 self.claimed = true;
                 Ok(self.head + 1)
             }
-            Ok(()) | Err(CommitError::Fenced) => Err(AttachError::Read(ReadError::Closed)),
+            Ok(()) | Err(CommitError::Fenced) => Err(AttachError::Fenced),
             Err(CommitError::Poisoned) => Err(AttachError::Poisoned),
             Err(_) => Err(AttachError::Read(ReadError::Unavailable)),
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, ReadError, Store};
+use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, Outcome, ReadError, Store};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -80,6 +80,18 @@ pub enum RecoverError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a write or fsync of the store failed; see its log, mend the disk, and open it again")]
 pub struct DrainError;
+
+impl DrainError {
+    /// Always `NotApplied`: waiting changes nothing. What was committed stays committed.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
+    /// Always `false`: the store has to be opened anew.
+    pub fn is_retryable(&self) -> bool {
+        false
+    }
+}
 
 /// What a journaled store has counted since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

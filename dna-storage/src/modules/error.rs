@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use dna_core::{Error, ErrorKind, ReadError};
+use dna_core::{Error, ErrorKind, Outcome, ReadError};
 
 use super::{key_error::KeyError, value_codec::ValueDecodeError};
 
@@ -72,6 +72,11 @@ pub enum ListError {
 }
 
 impl ModuleError {
+    /// Always `NotApplied`: a read has no effect.
+    pub fn outcome(&self) -> Outcome {
+        Outcome::NotApplied
+    }
+
     /// Whether the same read may well succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, ModuleError::Read(error) if error.is_retryable())

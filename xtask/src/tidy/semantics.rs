@@ -10,6 +10,9 @@ use super::{Problem, documents, tree::Tree};
 /// Sections that promise nothing, so that their lines need no proof.
 const FREE: &[&str] = &["Assumptions", "Not promised", "Glossary"];
 
+/// What a list of tests begins with.
+const MARKS: &[&str] = &["(test:", "(tests:"];
+
 const FILE: &str = "SEMANTICS.md";
 
 /// Each promise without a proof, and each proof that does not exist.
@@ -65,13 +68,18 @@ fn unproved(text: &str) -> Vec<(usize, String)> {
             in_item = false;
         }
         if in_item && let Some((_, _, is_proved)) = open.last_mut() {
-            *is_proved = *is_proved || line.contains("(test: `") || line.contains("(tests: `");
+            *is_proved = *is_proved || MARKS.iter().any(|mark| names_follow(line, mark));
         }
     }
     open.into_iter()
         .filter(|(_, _, is_proved)| !is_proved)
         .map(|(number, line, _)| (number, shortened(&line)))
         .collect()
+}
+
+/// Whether `mark` stands in a line with a name behind it, or at its end with the names in the next.
+fn names_follow(line: &str, mark: &str) -> bool {
+    line.split_once(mark).is_some_and(|(_, behind)| behind.starts_with(" `") || behind.trim().is_empty())
 }
 
 /// Whether a list item begins here that stands on its own; one below another belongs to that one.
@@ -99,7 +107,7 @@ fn markers(text: &str) -> Vec<(usize, String)> {
         let mut rest = line;
         loop {
             if !in_marker {
-                let start = ["(test: ", "(tests: "].iter().filter_map(|mark| Some((rest.find(mark)?, mark))).min();
+                let start = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, mark))).min();
                 let Some((at, mark)) = start else { break };
                 rest = rest.get(at + mark.len()..).unwrap_or_default();
                 in_marker = true;
@@ -135,6 +143,13 @@ mod tests {
 
     fn found(semantics: &str) -> Vec<String> {
         check(&Tree::of(&[TESTS, (FILE, semantics)])).iter().map(Problem::to_string).collect()
+    }
+
+    #[test]
+    fn names_may_stand_in_the_line_behind_their_mark() {
+        let text = "# S\n\n- One (tests:\n  `holds`, `is_missing`).\n";
+        assert_eq!(unproved(text), []);
+        assert_eq!(markers(text), [(3, "holds".to_owned()), (3, "is_missing".to_owned())]);
     }
 
     #[test]

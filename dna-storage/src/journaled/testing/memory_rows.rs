@@ -23,6 +23,7 @@ struct Inner {
     stores: Gate,
     halves: Gate,
     reads: Gate,
+    answers: Gate,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +53,11 @@ impl MemoryRows {
     /// Where every read waits before it reads.
     pub fn reads(&self) -> &Gate {
         &self.0.reads
+    }
+
+    /// Where every read waits when it has read and not answered yet.
+    pub fn answers(&self) -> &Gate {
+        &self.0.answers
     }
 
     /// Fails the next batch when half of it is stored.
@@ -85,6 +91,15 @@ impl Table {
         }
     }
 
+    fn list(&mut self, range: &RowRange, limit: usize, reverse: bool) -> Vec<(Bytes, Bytes)> {
+        let place = range.place_len();
+        let bounds = (Bound::Included(range.start.clone()), Bound::Excluded(range.end.clone()));
+        let rows = self.rows.range(bounds).map(|(key, value)| (key.slice(place..), value.clone()));
+        let found: Vec<_> = if reverse { rows.rev().take(limit).collect() } else { rows.take(limit).collect() };
+        self.rows_read += found.len();
+        found
+    }
+
     fn write(&mut self, points: &[super::super::RowWrite]) {
         for point in points {
             let address = Bytes::copy_from_slice(point.key.as_bytes());
@@ -99,17 +114,15 @@ impl Table {
 impl Rows for MemoryRows {
     async fn get(&self, key: &RowKey) -> Result<Option<Bytes>, ReadError> {
         self.0.reads.pass().await;
-        Ok(self.0.table.lock().rows.get(key.as_bytes()).cloned())
+        let found = self.0.table.lock().rows.get(key.as_bytes()).cloned();
+        self.0.answers.pass().await;
+        Ok(found)
     }
 
     async fn scan(&self, range: &RowRange, limit: usize, reverse: bool) -> Result<Vec<(Bytes, Bytes)>, ReadError> {
         self.0.reads.pass().await;
-        let mut table = self.0.table.lock();
-        let place = range.place_len();
-        let bounds = (Bound::Included(range.start.clone()), Bound::Excluded(range.end.clone()));
-        let rows = table.rows.range(bounds).map(|(key, value)| (key.slice(place..), value.clone()));
-        let found: Vec<_> = if reverse { rows.rev().take(limit).collect() } else { rows.take(limit).collect() };
-        table.rows_read += found.len();
+        let found = self.0.table.lock().list(range, limit, reverse);
+        self.0.answers.pass().await;
         Ok(found)
     }
 

@@ -1,0 +1,105 @@
+//! A store that refuses groups now and then, under load: every answer tells the truth.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use dna_core::{CallError, Memory, Outcome, Refusal};
+
+use crate::{
+    support::{Step, bump, get, look, put, run},
+    world::{World, doll},
+};
+
+/// Refuses a group now and then until the test has ended.
+fn refuse_now_and_then(memory: &Memory) -> tokio::task::JoinHandle<()> {
+    let faults = memory.faults();
+    tokio::spawn(async move {
+        loop {
+            faults.refuse_next(1, Refusal::Busy);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn exactly_the_writes_that_were_answered_ok_are_there_while_groups_are_refused() {
+    let world = World::new();
+    let memory = Memory::new();
+    let engine = Arc::new(world.start(&memory).await);
+    let refusals = refuse_now_and_then(&memory);
+    let mut tasks = Vec::new();
+    for task in 0..8 {
+        let alice = doll(&engine, "alice");
+        tasks.push(tokio::spawn(async move {
+            let mut kept = Vec::new();
+            let mut refused = 0;
+            for number in 0..1500 {
+                let key = format!("{task}-{number}");
+                match run(&alice, vec![put(&key, "1")]).await {
+                    Ok(_) => kept.push(key),
+                    Err(CallError::NotCommitted { outcome: Outcome::NotApplied, .. }) => refused += 1,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            (kept, refused)
+        }));
+    }
+    let (mut kept, mut refused) = (BTreeSet::new(), 0);
+    for task in tasks {
+        let (keys, count) = task.await.unwrap();
+        kept.extend(keys);
+        refused += count;
+    }
+    refusals.abort();
+    assert!(refused > 100, "only {refused} were refused");
+    engine.passivate_all().await;
+    let rows = loop {
+        // The last refusal may still be to come.
+        if let Ok(lines) = look(&doll(&engine, "alice"), vec![Step::List]).await {
+            break lines[0].clone().unwrap();
+        }
+    };
+    let rows = rows.split_whitespace().map(|row| row.split_once('=').unwrap().0.to_owned()).collect::<BTreeSet<_>>();
+    let (lost, kept_wrongly) = (kept.difference(&rows).count(), rows.difference(&kept).count());
+    assert_eq!((lost, kept_wrongly), (0, 0), "answered Ok and lost, answered an error and kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_activation_outlives_a_refusal_with_what_it_keeps_in_memory() {
+    let world = World::new();
+    let memory = Memory::new();
+    let engine = Arc::new(world.start(&memory).await);
+    let refusals = refuse_now_and_then(&memory);
+    let mut tasks = Vec::new();
+    for task in 0..4 {
+        let alice = doll(&engine, "alice");
+        tasks.push(tokio::spawn(async move {
+            let mut numbers = BTreeMap::new();
+            for _ in 0..1500 {
+                if task == 0 {
+                    // Every answer shows what is durable: a number that was shown never goes back.
+                    if let Ok(lines) = look(&alice, vec![get("n")]).await {
+                        let number = lines[0].clone().map_or(0, |number| number.parse::<u64>().unwrap());
+                        let last = numbers.insert(0, number).unwrap_or(0);
+                        assert!(number >= last, "{last} was shown, then {number}");
+                    }
+                } else if let Ok(lines) = run(&alice, vec![bump("n")]).await {
+                    let number = lines[0].clone().unwrap().parse::<u64>().unwrap();
+                    assert!(numbers.insert(number, number).is_none(), "{number} was given out twice");
+                }
+            }
+            if task == 0 { BTreeMap::new() } else { numbers }
+        }));
+    }
+    let mut all = BTreeSet::new();
+    for task in tasks {
+        for number in task.await.unwrap().into_keys() {
+            assert!(all.insert(number), "{number} was answered twice");
+        }
+    }
+    refusals.abort();
+    assert_eq!(all.last().copied(), Some(all.len() as u64), "a number is missing");
+}

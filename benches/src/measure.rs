@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn the_median_stands_in_the_middle() {
-        let table: [(&[f64], Option<(f64, f64, f64)>); 4] = [
+        type Case<'a> = (&'a [f64], Option<(f64, f64, f64)>);
+        let table: [Case<'_>; 4] = [
             (&[], None),
             (&[3.0], Some((3.0, 3.0, 3.0))),
             (&[9.0, 1.0, 5.0], Some((5.0, 1.0, 9.0))),

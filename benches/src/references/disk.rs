@@ -69,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_group_has_a_frame_its_actors_and_its_puts() {
-        assert_eq!(entry_bytes(1, 1), 38 + 16 + 17);
+        assert_eq!(entry_bytes(1, 1), 46 + 16 + 17);
         assert_eq!(entry_bytes(1000, 1) - entry_bytes(1, 1), 999 * 17);
-        assert_eq!(entry_bytes(64, 10_000), 38 + 64 * (16 + 17));
+        assert_eq!(entry_bytes(64, 10_000), 46 + 64 * (16 + 17));
     }
 }

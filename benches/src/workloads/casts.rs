@@ -63,7 +63,7 @@ async fn one_round(bench: &Bench, board: &mut Board, round: Round, shape: &mut S
 }
 
 fn record(board: &mut Board, class: Class, keys: Keys, contender: Contender, measured: &Measured) {
-    let clock = if class == Class::Memory { "handled" } else { "durable" };
+    let clock = if class == Class::Synced { "durable" } else { "answered" };
     let name = format!("casts, keys {}, until {clock}", keys.name());
     contender.add(board.row(Spec::new(1, class, Unit::PerSecond, name)), measured.rate());
     if let Some(rate) = measured.stored_rate() {

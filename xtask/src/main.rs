@@ -8,6 +8,7 @@
     reason = "a command-line program: it prints, measures real time and waits for real processes"
 )]
 
+mod bench;
 mod cargo;
 mod ci;
 mod counts;
@@ -31,6 +32,7 @@ use crate::{error::Error, workspace::Workspace};
         cargo xtask test                    every test that needs no server\n  \
         cargo xtask test -p dna-core gate   the tests of one crate whose name has `gate` in it\n  \
         cargo xtask tidy                    layers, file sizes, documents\n  \
+        cargo xtask bench --quick           whether the benchmarks run and count right\n  \
         cargo xtask ci                      everything that must pass before a change goes in\n  \
         cargo xtask ci fmt clippy           two of its steps\n\n\
         `cargo xtask help <COMMAND>` says more."
@@ -80,6 +82,27 @@ enum Command {
     )]
     Ci(ci::Options),
 
+    /// Measure the engine beside what the machine can do.
+    ///
+    /// Builds the benchmark program in release mode and runs it; arguments go on to it. Each row runs beside its limits
+    /// in the same run. docs/performance.md says what the rows mean.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask bench                                everything, a quarter of an hour or more\n  \
+        cargo xtask bench --quick                        under a minute: whether it runs and counts right\n  \
+        cargo xtask bench --workload 1,2 --json now.json\n  \
+        cargo xtask bench --workload 2 --baseline now.json\n  \
+        cargo xtask bench --report report.html --svg throughput.svg\n  \
+        cargo xtask bench -- --help                      the program's own options\n\n\
+        The exit code is that of the program: 0 unless a count was wrong or something failed."
+    )]
+    Bench {
+        /// Arguments for the benchmark program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        args: Vec<OsString>,
+    },
+
     /// Check what the workspace asks of its own tree.
     ///
     /// The layers of the crates, the shape and size of files, forbidden words, that each line of SEMANTICS.md names a
@@ -102,10 +125,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The arguments, with a `--` in front of those of `test`: else the first one of theirs would be taken for it.
+/// The arguments, with a `--` in front of those of `test` and `bench`: else the first one of theirs would be taken for
+/// it.
 fn escaped(mut args: Vec<OsString>) -> Vec<OsString> {
     let is_help = |arg: Option<&OsString>| arg.is_some_and(|arg| arg == "--help" || arg == "-h");
-    if args.get(1).is_some_and(|command| command == "test") && !is_help(args.get(2)) {
+    let passes_on = |command: &OsString| command == "test" || command == "bench";
+    if args.get(1).is_some_and(passes_on) && !is_help(args.get(2)) {
         args.insert(2, "--".into());
     }
     args
@@ -115,6 +140,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
     let workspace = Workspace::read()?;
     let passed = match command {
         Command::Test { args } => return test::run(&workspace, &args),
+        Command::Bench { args } => return bench::run(&workspace, &args),
         Command::Ci(options) => ci::run(&workspace, &options)?,
         Command::Tidy => tidy::run(&workspace)?.is_empty(),
     };

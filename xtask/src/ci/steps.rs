@@ -72,6 +72,7 @@ pub(crate) fn steps(crates: &[Crate]) -> Vec<Step> {
         action: Action::Cargo { args: words_of_cargo(QUICKSTART), env: Vec::new(), component: None },
     });
     steps.push(Step { name: "examples", what: "every example, run to its end".to_owned(), action: Action::Examples });
+    steps.push(cargo("bench", "`cargo xtask bench --quick`: it runs and counts right", "xtask bench --quick", None));
     steps.push(package(libraries()));
     steps.push(Step { name: "deny", what: "bans, licences, sources of dependencies".to_owned(), action: Action::Deny });
     steps.push(Step { name: "clean", what: "no step left a file in the tree".to_owned(), action: Action::Clean });

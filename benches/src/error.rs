@@ -1,0 +1,75 @@
+//! What can end a run. A figure that is bad is no error; a count that is wrong is.
+
+use std::{io, path::PathBuf};
+
+/// Why a run ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// A child process could not be run, or did not say what it should.
+    #[error("the child process: {0}")]
+    Child(String),
+    /// The store under test could not be opened.
+    #[error(transparent)]
+    Open(#[from] dna::EmbeddedError),
+    /// The node could not be started.
+    #[error(transparent)]
+    Start(#[from] dna::StartError),
+    /// The node could not be shut down.
+    #[error(transparent)]
+    Shutdown(#[from] dna::ShutdownError),
+    /// A call failed.
+    #[error("a call failed: {0}")]
+    Call(#[from] dna::CallError),
+    /// A call to a handler that can fail failed.
+    #[error("a call failed: {0}")]
+    Handler(#[from] dna::CallError<dna::Error>),
+    /// The store could not be claimed.
+    #[error(transparent)]
+    Attach(#[from] dna::AttachError),
+    /// The store refused a group.
+    #[error(transparent)]
+    Commit(#[from] dna::CommitError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Read(#[from] dna::ReadError),
+    /// A name was not one.
+    #[error(transparent)]
+    Name(#[from] dna::NameError),
+    /// The rows could not be stored.
+    #[error("the rows were not stored: {0}")]
+    Drain(String),
+    /// SQLite failed.
+    #[error("SQLite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A file of figures could not be read.
+    #[error("{}: {source}; give a file that `--json` has written", path.display())]
+    Json { path: PathBuf, source: serde_json::Error },
+    /// The other end of a channel is gone.
+    #[error("a reference ended early: {0}")]
+    Gone(&'static str),
+    /// A task panicked.
+    #[error("a task ended early: {0}")]
+    Task(#[from] tokio::task::JoinError),
+    /// A count that is written down is not what was read back.
+    #[error("invariant broken: {0}")]
+    Invariant(String),
+}
+
+impl Error {
+    /// Names the file of an error of the operating system.
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Error::File { path, source }
+    }
+}
+
+/// Fails the run where a count is not what it must be.
+pub(crate) fn check_eq(what: &str, found: u64, expected: u64) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Invariant(format!("{what}: {found} where {expected} were expected")))
+}

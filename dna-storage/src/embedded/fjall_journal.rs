@@ -96,14 +96,26 @@ impl FjallJournal {
     }
 
     fn sync(&self) -> Result<(), fjall::Error> {
-        #[cfg(feature = "testing")]
-        self.faults.before_sync()?;
-        self.db.database.persist(match self.durability {
+        let mode = match self.durability {
             Durability::Fsync => PersistMode::SyncData,
             Durability::Buffered => PersistMode::Buffer,
-        })?;
+        };
         #[cfg(feature = "testing")]
-        self.faults.after_sync();
+        let mode = self.faults.mode(mode);
+        #[cfg(feature = "testing")]
+        self.faults.before_sync()?;
+        self.db.database.persist(mode)?;
+        #[cfg(feature = "testing")]
+        self.faults.after_sync(mode);
+        Ok(())
+    }
+
+    /// Syncs what was only handed to the operating system.
+    fn sync_behind(&self) -> Result<(), fjall::Error> {
+        let mode = PersistMode::SyncData;
+        self.db.database.persist(mode)?;
+        #[cfg(feature = "testing")]
+        self.faults.after_settle(mode);
         Ok(())
     }
 }
@@ -133,7 +145,7 @@ impl Journal for FjallJournal {
         }
         match self.durability {
             Durability::Fsync => Ok(()),
-            Durability::Buffered => self.db.database.persist(PersistMode::SyncData).map_err(|error| {
+            Durability::Buffered => self.sync_behind().map_err(|error| {
                 tracing::error!(%error, "the journal could not be synced");
                 UpkeepError::Failed
             }),

@@ -1,7 +1,7 @@
 //! Failing and slow syncs of an embedded store.
 #![allow(clippy::unwrap_used, reason = "a test that fails is to panic")]
 
-use std::sync::Arc;
+use std::{fs, sync::Arc};
 
 use dna_core::{
     AttachError, CommitError, Group, KeyRange, Refusal, Store,
@@ -39,6 +39,25 @@ async fn an_answer_comes_after_its_sync() {
     store.faults().release_syncs();
     assert_eq!(commit.await, Ok(()));
     assert!(store.faults().fsyncs() > fsyncs, "answered without a sync to disk");
+}
+
+#[tokio::test]
+async fn a_group_is_not_written_apart_from_its_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Embedded::open(dir.path()).unwrap();
+    let committer = Committer::attach(&store).await;
+    let value = vec![0xda; 64 * 1024];
+    let is_written =
+        || fs::read(dir.path().join("journal/0.jnl")).unwrap().windows(64).any(|bytes| *bytes == value[..64]);
+    store.faults().hold_syncs();
+
+    let commit = store.commit(committer.group(vec![writes(&actor("a"), vec![put("m", "k", value.clone())])]));
+    store.faults().sync_held().await;
+    assert!(!is_written(), "a failing sync of another thread in between would go unnoticed");
+
+    store.faults().release_syncs();
+    assert_eq!(commit.await, Ok(()));
+    assert!(is_written());
 }
 
 #[tokio::test]

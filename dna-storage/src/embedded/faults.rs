@@ -51,8 +51,8 @@ pub(super) enum EarlyAnswer {
 }
 
 impl EmbeddedFaults {
-    /// From now on the journal waits before each sync; no commit is answered meanwhile. To be released before the last
-    /// handle is dropped.
+    /// From now on the journal waits before it writes and syncs a group, which is one step; no commit is answered
+    /// meanwhile. To be released before the last handle is dropped.
     pub fn hold_syncs(&self) {
         self.0.plan.lock().hold_syncs = true;
     }
@@ -72,7 +72,7 @@ impl EmbeddedFaults {
         let _ = self.0.syncs_waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
     }
 
-    /// The next sync of the journal fails.
+    /// The next sync of the journal fails, behind its write.
     pub fn fail_next_sync(&self) {
         self.0.plan.lock().fail_next_sync = true;
     }

@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 use dna_core::ReadError;
-use fjall::PersistMode;
+use fjall::{OwnedWriteBatch, PersistMode};
 use parking_lot::Mutex;
 
 #[cfg(feature = "testing")]
@@ -89,13 +89,14 @@ impl FjallJournal {
             batch.remove(&self.db.keyspace, entry_key(number + 1));
         }
         batch.insert(&self.db.keyspace, HEADER, write_header(next));
-        batch.commit()?;
-        self.sync()?;
+        self.persist(batch)?;
         *header = next;
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), fjall::Error> {
+    /// Writes and syncs a batch under one lock of fjall. Apart, a sync that fails in one of its threads in between would
+    /// take the error with it: the operating system reports it once.
+    fn persist(&self, batch: OwnedWriteBatch) -> Result<(), fjall::Error> {
         let mode = match self.durability {
             Durability::Fsync => PersistMode::SyncData,
             Durability::Buffered => PersistMode::Buffer,
@@ -103,8 +104,12 @@ impl FjallJournal {
         #[cfg(feature = "testing")]
         let mode = self.faults.mode(mode);
         #[cfg(feature = "testing")]
-        self.faults.before_sync()?;
-        self.db.database.persist(mode)?;
+        if let Err(error) = self.faults.before_sync() {
+            // What failed is the sync: it is written.
+            batch.commit()?;
+            return Err(error.into());
+        }
+        batch.durability(Some(mode)).commit()?;
         #[cfg(feature = "testing")]
         self.faults.after_sync(mode);
         Ok(())
@@ -114,6 +119,8 @@ impl FjallJournal {
     fn sync_behind(&self) -> Result<(), fjall::Error> {
         let mode = PersistMode::SyncData;
         self.db.database.persist(mode)?;
+        // Only asks whether another sync has failed meanwhile, whose error this one then did not get.
+        self.db.database.persist(PersistMode::Buffer)?;
         #[cfg(feature = "testing")]
         self.faults.after_settle(mode);
         Ok(())

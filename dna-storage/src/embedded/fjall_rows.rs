@@ -73,8 +73,9 @@ impl FjallRows {
             }
         }
         piece.insert(&self.db.keyspace, APPLIED, batch.last.to_le_bytes());
-        piece.commit()?;
-        self.db.database.persist(PersistMode::SyncAll)
+        piece.durability(Some(PersistMode::SyncAll)).commit()?;
+        // Only asks whether a sync of earlier pieces has failed in one of fjall's threads, whose error this one did not get.
+        self.db.database.persist(PersistMode::Buffer)
     }
 
     /// Removes the rows of a range one by one: fjall has no range deletes.

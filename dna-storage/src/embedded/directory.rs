@@ -135,13 +135,22 @@ fn lock(path: &Path) -> Result<File, EmbeddedError> {
 }
 
 fn state(path: &Path) -> Result<State, EmbeddedError> {
+    if let Some(state) = read_state(path)? {
+        return Ok(state);
+    }
+    if !others(path).map_err(failed("list", path))? {
+        return Ok(State::Empty);
+    }
+    // Another process may be making the store: it writes the marker before anything else.
+    read_state(path)?.ok_or_else(|| EmbeddedError::NotAStore { path: path.to_owned() })
+}
+
+/// What the marker says, if there is one.
+fn read_state(path: &Path) -> Result<Option<State>, EmbeddedError> {
     let marker = path.join(FORMAT);
     match fs::read(&marker) {
-        Ok(text) => read_marker(path, &text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let others = others(path).map_err(failed("list", path))?;
-            if others { Err(EmbeddedError::NotAStore { path: path.to_owned() }) } else { Ok(State::Empty) }
-        }
+        Ok(text) => read_marker(path, &text).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", &marker)(error)),
     }
 }
@@ -241,5 +250,29 @@ mod tests {
         assert_eq!(parent(Path::new("cart.dna")), Path::new("."));
         assert_eq!(parent(Path::new("a/cart.dna")), Path::new("a"));
         assert_eq!(missing(Path::new("no-such-a/cart.dna")), [Path::new("no-such-a/cart.dna"), Path::new("no-such-a")]);
+    }
+
+    #[test]
+    fn of_those_who_make_a_store_at_once_none_is_told_that_it_is_not_a_store() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..40 {
+            let path = dir.path().join(round.to_string());
+            fs::create_dir(&path).unwrap();
+            let start = std::sync::Barrier::new(4);
+            let open = || {
+                start.wait();
+                // Until somebody has made it: all look at it at every stage.
+                loop {
+                    match Directory::open(&path, |path| {
+                        fs::create_dir(path.join(JOURNAL)).map_err(failed("create", path))
+                    }) {
+                        Ok(_) => return,
+                        Err(EmbeddedError::InUse { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            };
+            std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(open))));
+        }
     }
 }

@@ -275,4 +275,23 @@ mod tests {
             std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(open))));
         }
     }
+
+    #[test]
+    fn the_marker_and_the_names_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let marker = || fs::read_to_string(dir.path().join("FORMAT")).unwrap();
+        let mut while_creating = None;
+        let create = |_: &Path| {
+            while_creating = Some(marker());
+            Ok(())
+        };
+
+        let directory = Directory::open(dir.path(), create).unwrap();
+
+        assert_eq!(while_creating.as_deref(), Some("dna embedded store\nformat 1\ncreating\n"));
+        assert_eq!(marker(), "dna embedded store\nformat 1\ncomplete\n");
+        assert!(dir.path().join("LOCK").is_file());
+        assert_eq!((JOURNAL, ROWS, FORMAT_NEW), ("journal", "rows", "FORMAT.new"));
+        drop(directory);
+    }
 }

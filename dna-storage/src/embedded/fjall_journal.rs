@@ -186,3 +186,25 @@ fn read_header(bytes: &[u8]) -> Option<(u64, u64)> {
     let (done, head) = (u64::from_le_bytes(*done), u64::from_le_bytes(head));
     (done <= head).then_some((done, head))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_header_stay_as_they_are() {
+        assert_eq!(entry_key(0x0102_0304_0506_0708), *b"e\x01\x02\x03\x04\x05\x06\x07\x08");
+        assert_eq!(HEADER, b"h");
+        let header = *b"\x02\x01\0\0\0\0\0\0\x04\x03\0\0\0\0\0\0";
+        assert_eq!(write_header((0x0102, 0x0304)), header);
+        assert_eq!(read_header(&header), Some((0x0102, 0x0304)));
+        assert_eq!((SHAPE.folder, read_header(&NEW_HEADER)), ("journal", Some((0, 0))));
+    }
+
+    #[test]
+    fn a_header_of_another_length_or_with_more_done_than_there_is_is_none() {
+        assert_eq!(read_header(&[0; 15]), None);
+        assert_eq!(read_header(&[0; 17]), None);
+        assert_eq!(read_header(&write_header((2, 1))), None);
+    }
+}

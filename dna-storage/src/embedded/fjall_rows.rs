@@ -112,3 +112,23 @@ impl Rows for FjallRows {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_the_last_group_stays_where_and_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        Db::create(dir.path(), SHAPE, APPLIED, &NEW_APPLIED).unwrap();
+        let rows = FjallRows::new(Db::open(dir.path(), SHAPE).unwrap());
+        let stored = || rows.db.keyspace.get(b"\xff").unwrap().unwrap();
+        assert_eq!(*stored(), *b"\0\0\0\0\0\0\0\0");
+
+        rows.write(&RowBatch { last: 0x0102, ..RowBatch::default() }).unwrap();
+
+        assert_eq!(*stored(), *b"\x02\x01\0\0\0\0\0\0");
+        assert_eq!(rows.applied().unwrap(), 0x0102);
+        assert!(dir.path().join("rows").is_dir() && **rows.db.keyspace.name() == *"main");
+    }
+}

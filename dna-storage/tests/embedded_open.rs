@@ -3,8 +3,11 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -14,6 +17,9 @@ use dna_core::{
 };
 use dna_storage::{Damage, Embedded, EmbeddedError, journaled::JournaledOptions};
 use tempfile::TempDir;
+
+/// The store that a child process is to open.
+const CHILD_STORE: &str = "DNA_OPEN_CHILD_STORE";
 
 /// A store of five groups, all of them stored as rows, closed.
 async fn filled() -> (TempDir, PathBuf) {
@@ -82,6 +88,39 @@ async fn a_second_open_is_refused_while_any_handle_lives() {
     assert!(error.to_string().contains("open already"), "{error}");
     assert!(dna_core::Error::from(error).is_retryable());
     drop(other);
+    opens_whole(&path).await;
+}
+
+#[test]
+fn this_process_holds_a_store_until_its_input_ends_if_its_environment_says_so() {
+    let Ok(path) = env::var(CHILD_STORE) else { return };
+    let store = Embedded::open(path).unwrap();
+    println!("\nopen");
+    io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    drop(store);
+}
+
+#[tokio::test]
+async fn a_store_that_another_process_has_open_is_refused() {
+    let (_dir, path) = filled().await;
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "this_process_holds_a_store_until_its_input_ends_if_its_environment_says_so",
+        "--nocapture",
+    ]);
+    command.env(CHILD_STORE, &path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "open"), "the child has not opened the store");
+
+    let error = Embedded::open(&path).unwrap_err();
+
+    assert!(matches!(&error, EmbeddedError::InUse { path: named } if *named == path), "{error}");
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    drop(child.stdin.take());
+    lines.for_each(drop);
+    assert!(child.wait().unwrap().success());
     opens_whole(&path).await;
 }
 

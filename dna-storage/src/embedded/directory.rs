@@ -234,7 +234,9 @@ mod tests {
         let marker = dir.path().join(FORMAT);
         for found in [None, Some("dna embedded store\nformat 1\ncreating\n")] {
             let _ = fs::remove_file(&marker);
-            found.map(|text| fs::write(&marker, text).unwrap());
+            if let Some(text) = found {
+                fs::write(&marker, text).unwrap();
+            }
             SYNCED.take();
 
             drop(Directory::open(dir.path(), |_| Ok(())).unwrap());

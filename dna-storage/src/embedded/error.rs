@@ -15,8 +15,8 @@ use crate::journaled::RecoverError;
 /// found damaged only later, fjall may have tidied its own files; no row and no entry was written or removed by this crate.
 ///
 /// Damage that looks like a write that was cut off cannot be told from one: if what is unreadable is the very last group
-/// that was written, or the last batch of rows, the store opens without it. Rows are written again from the journal; so
-/// a group is lost by that if it was the last of all.
+/// that was written, the store opens without it. With [`Durability::Buffered`](super::Durability::Buffered) that holds for
+/// the groups behind something unreadable too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {

@@ -3,16 +3,23 @@
 
 use std::{
     collections::BTreeMap,
+    env,
     fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
 };
 
 use dna_core::{
     ErrorKind, Store,
     testing::{Committer, actor, put},
 };
-use dna_storage::{Damage, Embedded, EmbeddedError};
+use dna_storage::{Damage, Embedded, EmbeddedError, journaled::JournaledOptions};
 use tempfile::TempDir;
+
+/// The store that a child process is to open.
+const CHILD_STORE: &str = "DNA_OPEN_CHILD_STORE";
 
 /// A store of five groups, all of them stored as rows, closed.
 async fn filled() -> (TempDir, PathBuf) {
@@ -81,6 +88,39 @@ async fn a_second_open_is_refused_while_any_handle_lives() {
     assert!(error.to_string().contains("open already"), "{error}");
     assert!(dna_core::Error::from(error).is_retryable());
     drop(other);
+    opens_whole(&path).await;
+}
+
+#[test]
+fn this_process_holds_a_store_until_its_input_ends_if_its_environment_says_so() {
+    let Ok(path) = env::var(CHILD_STORE) else { return };
+    let store = Embedded::open(path).unwrap();
+    println!("\nopen");
+    io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    drop(store);
+}
+
+#[tokio::test]
+async fn a_store_that_another_process_has_open_is_refused() {
+    let (_dir, path) = filled().await;
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        "this_process_holds_a_store_until_its_input_ends_if_its_environment_says_so",
+        "--nocapture",
+    ]);
+    command.env(CHILD_STORE, &path).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "open"), "the child has not opened the store");
+
+    let error = Embedded::open(&path).unwrap_err();
+
+    assert!(matches!(&error, EmbeddedError::InUse { path: named } if *named == path), "{error}");
+    assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    drop(child.stdin.take());
+    lines.for_each(drop);
+    assert!(child.wait().unwrap().success());
     opens_whole(&path).await;
 }
 
@@ -209,6 +249,48 @@ async fn a_journal_cut_short_is_noticed_by_the_rows() {
     let error = Embedded::open(&path).unwrap_err();
 
     assert!(matches!(error, EmbeddedError::Damaged { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_bit_that_flipped_in_the_journal_takes_no_group_in_silence() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, damaged) = (dir.path().join("dna"), dir.path().join("damaged"));
+    // With a second opening the file is no longer filled up with zeros.
+    drop(Embedded::open(&path).unwrap());
+    let journaled = JournaledOptions { gather_rows: Duration::from_secs(3600), ..JournaledOptions::default() };
+    let store = Embedded::options().journaled(journaled).open(&path).unwrap();
+    let mut committer = Committer::attach(&store).await;
+    let file_len = || usize::try_from(fs::metadata(path.join("journal/0.jnl")).unwrap().len()).unwrap();
+    let (first, mut last) = (file_len(), 0);
+    for group in 0..10_u32 {
+        last = file_len();
+        committer.write(&actor("a"), vec![put("m", group.to_string(), "v")]).await;
+    }
+    let whole = fs::read(path.join("journal/0.jnl")).unwrap();
+    copy(&path, &damaged);
+
+    let mut refused = 0;
+    for (round, position) in (first..whole.len()).step_by(23).enumerate() {
+        let mut bytes = whole.clone();
+        bytes[position] ^= 1 << (round % 8);
+        fs::remove_dir_all(&damaged).unwrap();
+        copy(&path, &damaged);
+        fs::write(damaged.join("journal/0.jnl"), bytes).unwrap();
+
+        match Embedded::open(&damaged) {
+            Err(EmbeddedError::Damaged { .. }) => refused += 1,
+            Err(error) => panic!("byte {position}: {error}"),
+            Ok(store) => {
+                // What is unreadable of the last group may be a write that was cut off.
+                let groups = if position < last { 10 } else { 9 };
+                for group in 0..groups {
+                    let value = store.get(&actor("a"), "m", group.to_string().as_bytes()).await.unwrap();
+                    assert_eq!(value, Some("v".into()), "byte {position}: group {group}");
+                }
+            }
+        }
+    }
+    assert!(refused > 40, "{refused}");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -66,6 +66,8 @@ impl Directory {
         directory.mark("creating")?;
         create(path)?;
         sync_dir(path)?;
+        // Whoever made the directory may have been cut off before that was durable.
+        sync_above(path)?;
         directory.mark("complete")?;
         Ok(directory)
     }
@@ -98,15 +100,26 @@ impl Directory {
     }
 }
 
-/// Makes the directory and syncs the one it is in.
+/// Makes the directory, and those above it that are missing.
 fn make(path: &Path) -> Result<(), EmbeddedError> {
     if path.is_dir() {
         return Ok(());
     }
+    let made = missing(path);
     fs::create_dir_all(path).map_err(failed("create", path))?;
+    made.into_iter().try_for_each(|made| sync_dir(parent(made)))
+}
+
+/// The directories that have to be made for one to be there, the innermost first.
+fn missing(path: &Path) -> Vec<&Path> {
+    path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.is_dir()).collect()
+}
+
+/// The directory that has the entry of another one.
+fn parent(path: &Path) -> &Path {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
-        _ => sync_dir(Path::new(".")),
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 
@@ -122,13 +135,22 @@ fn lock(path: &Path) -> Result<File, EmbeddedError> {
 }
 
 fn state(path: &Path) -> Result<State, EmbeddedError> {
+    if let Some(state) = read_state(path)? {
+        return Ok(state);
+    }
+    if !others(path).map_err(failed("list", path))? {
+        return Ok(State::Empty);
+    }
+    // Another process may be making the store: it writes the marker before anything else.
+    read_state(path)?.ok_or_else(|| EmbeddedError::NotAStore { path: path.to_owned() })
+}
+
+/// What the marker says, if there is one.
+fn read_state(path: &Path) -> Result<Option<State>, EmbeddedError> {
     let marker = path.join(FORMAT);
     match fs::read(&marker) {
-        Ok(text) => read_marker(path, &text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let others = others(path).map_err(failed("list", path))?;
-            if others { Err(EmbeddedError::NotAStore { path: path.to_owned() }) } else { Ok(State::Empty) }
-        }
+        Ok(text) => read_marker(path, &text).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", &marker)(error)),
     }
 }
@@ -166,10 +188,112 @@ fn read_marker(path: &Path, text: &[u8]) -> Result<State, EmbeddedError> {
 /// Makes what was created, renamed or removed in a directory durable.
 fn sync_dir(path: &Path) -> Result<(), EmbeddedError> {
     // Only Unix lets a directory be opened and synced.
+    #[cfg(test)]
+    tests::SYNCED.with_borrow_mut(|synced| synced.push(path.to_owned()));
     if cfg!(unix) { File::open(path).and_then(|dir| dir.sync_all()).map_err(failed("sync", path)) } else { Ok(()) }
+}
+
+/// Makes durable that a directory is there, if the one it is in may be read. If not, somebody else has made it.
+fn sync_above(path: &Path) -> Result<(), EmbeddedError> {
+    match sync_dir(parent(path)) {
+        Err(EmbeddedError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        result => result,
+    }
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EmbeddedError {
     let path = path.to_owned();
     move |source| EmbeddedError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    thread_local! {
+        /// The directories that this thread has synced.
+        pub(super) static SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    #[test]
+    fn the_parent_of_every_directory_that_is_made_is_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/cart.dna");
+        make(&path).unwrap();
+        assert_eq!(SYNCED.take(), [dir.path().join("a/b"), dir.path().join("a"), dir.path().to_owned()]);
+
+        make(&path).unwrap();
+        assert!(SYNCED.take().is_empty());
+    }
+
+    #[test]
+    fn the_parent_of_a_store_is_synced_before_the_store_is_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let marker = dir.path().join(FORMAT);
+        for found in [None, Some("dna embedded store\nformat 1\ncreating\n")] {
+            let _ = fs::remove_file(&marker);
+            if let Some(text) = found {
+                fs::write(&marker, text).unwrap();
+            }
+            SYNCED.take();
+
+            drop(Directory::open(dir.path(), |_| Ok(())).unwrap());
+
+            let synced = SYNCED.take();
+            let at = synced.iter().position(|path| path == dir.path().parent().unwrap());
+            assert!(at.is_some_and(|at| at + 1 < synced.len()), "{synced:?}: the last sync is that of the marker");
+        }
+    }
+
+    #[test]
+    fn the_directory_above_a_bare_name_is_the_current_one() {
+        assert_eq!(parent(Path::new("cart.dna")), Path::new("."));
+        assert_eq!(parent(Path::new("a/cart.dna")), Path::new("a"));
+        assert_eq!(missing(Path::new("no-such-a/cart.dna")), [Path::new("no-such-a/cart.dna"), Path::new("no-such-a")]);
+    }
+
+    #[test]
+    fn of_those_who_make_a_store_at_once_none_is_told_that_it_is_not_a_store() {
+        let dir = tempfile::tempdir().unwrap();
+        for round in 0..40 {
+            let path = dir.path().join(round.to_string());
+            fs::create_dir(&path).unwrap();
+            let start = std::sync::Barrier::new(4);
+            let open = || {
+                start.wait();
+                // Until somebody has made it: all look at it at every stage.
+                loop {
+                    match Directory::open(&path, |path| {
+                        fs::create_dir(path.join(JOURNAL)).map_err(failed("create", path))
+                    }) {
+                        Ok(_) => return,
+                        Err(EmbeddedError::InUse { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            };
+            std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(open))));
+        }
+    }
+
+    #[test]
+    fn the_marker_and_the_names_stay_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let marker = || fs::read_to_string(dir.path().join("FORMAT")).unwrap();
+        let mut while_creating = None;
+        let create = |_: &Path| {
+            while_creating = Some(marker());
+            Ok(())
+        };
+
+        let directory = Directory::open(dir.path(), create).unwrap();
+
+        assert_eq!(while_creating.as_deref(), Some("dna embedded store\nformat 1\ncreating\n"));
+        assert_eq!(marker(), "dna embedded store\nformat 1\ncomplete\n");
+        assert!(dir.path().join("LOCK").is_file());
+        assert_eq!((JOURNAL, ROWS, FORMAT_NEW), ("journal", "rows", "FORMAT.new"));
+        drop(directory);
+    }
 }

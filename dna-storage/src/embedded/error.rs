@@ -13,6 +13,10 @@ use crate::journaled::RecoverError;
 ///
 /// A directory that is in use, not a store, of a newer format, or that lacks a part, is not touched. In a store that is
 /// found damaged only later, fjall may have tidied its own files; no row and no entry was written or removed by this crate.
+///
+/// Damage that looks like a write that was cut off cannot be told from one: if what is unreadable is the very last group
+/// that was written, the store opens without it. With [`Durability::Buffered`](super::Durability::Buffered) that holds for
+/// the groups behind something unreadable too.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmbeddedError {
@@ -94,6 +98,18 @@ pub enum Damage {
     Header {
         /// The folder of the database.
         folder: &'static str,
+    },
+    /// A file of the journal cannot be read from a point on, although whole groups stand behind it. Looked for with
+    /// [`Durability::Fsync`](super::Durability::Fsync) only: with `Buffered`, a power failure may leave a file like this.
+    #[error(
+        "{file} cannot be read from byte {position} on, and there are groups behind it; restore the store from a copy, or, \
+         if it was written with `Durability::Buffered` and lost power, open it with that, without the groups behind it"
+    )]
+    Hole {
+        /// The file.
+        file: PathBuf,
+        /// Up to where it can be read.
+        position: u64,
     },
     /// The journal ends too early.
     #[error("its journal should end with entry {expected} and ends with {found}; restore the store from a copy")]

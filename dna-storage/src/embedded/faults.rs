@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fjall::PersistMode;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
@@ -21,7 +22,9 @@ struct Inner {
     plan: Mutex<Plan>,
     changed: Condvar,
     syncs_waiting: watch::Sender<usize>,
-    syncs: AtomicU64,
+    flushes: AtomicU64,
+    fsyncs: AtomicU64,
+    settles: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +32,7 @@ struct Plan {
     hold_syncs: bool,
     fail_next_sync: bool,
     answer_early: bool,
+    skip_fsyncs: bool,
     unwritten: Option<Append>,
     free_bytes: Option<u64>,
 }
@@ -47,8 +51,8 @@ pub(super) enum EarlyAnswer {
 }
 
 impl EmbeddedFaults {
-    /// From now on the journal waits before each sync; no commit is answered meanwhile. To be released before the last
-    /// handle is dropped.
+    /// From now on the journal waits before it writes and syncs a group, which is one step; no commit is answered
+    /// meanwhile. To be released before the last handle is dropped.
     pub fn hold_syncs(&self) {
         self.0.plan.lock().hold_syncs = true;
     }
@@ -68,7 +72,7 @@ impl EmbeddedFaults {
         let _ = self.0.syncs_waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
     }
 
-    /// The next sync of the journal fails.
+    /// The next sync of the journal fails, behind its write.
     pub fn fail_next_sync(&self) {
         self.0.plan.lock().fail_next_sync = true;
     }
@@ -77,6 +81,12 @@ impl EmbeddedFaults {
     /// that a crash harness has to find.
     pub fn answer_before_writing(&self) {
         self.0.plan.lock().answer_early = true;
+    }
+
+    /// From now on commits are answered `Ok` before they are synced: each is only handed to the operating system, whatever
+    /// the store's durability. This is the bug that a check of the syncs has to find.
+    pub fn answer_before_syncing(&self) {
+        self.0.plan.lock().skip_fsyncs = true;
     }
 
     /// From now on the file system is taken to have this many bytes free; `None`: what it has.
@@ -88,9 +98,24 @@ impl EmbeddedFaults {
         self.0.plan.lock().free_bytes
     }
 
-    /// How many syncs of the journal have succeeded since the store was opened.
-    pub fn syncs(&self) -> u64 {
-        self.0.syncs.load(Ordering::SeqCst)
+    /// How many writes of the journal were handed to the operating system, and not synced, since the store was opened.
+    pub fn flushes(&self) -> u64 {
+        self.0.flushes.load(Ordering::SeqCst)
+    }
+
+    /// How many writes of the journal were synced to disk since the store was opened.
+    pub fn fsyncs(&self) -> u64 {
+        self.0.fsyncs.load(Ordering::SeqCst)
+    }
+
+    /// How often the journal was synced to disk apart from a write, before rows were stored.
+    pub fn settles(&self) -> u64 {
+        self.0.settles.load(Ordering::SeqCst)
+    }
+
+    /// How a write is to be persisted that should be persisted with `mode`.
+    pub(super) fn mode(&self, mode: PersistMode) -> PersistMode {
+        if self.0.plan.lock().skip_fsyncs { PersistMode::Buffer } else { mode }
     }
 
     pub(super) fn before_sync(&self) -> io::Result<()> {
@@ -107,8 +132,17 @@ impl EmbeddedFaults {
         }
     }
 
-    pub(super) fn after_sync(&self) {
-        self.0.syncs.fetch_add(1, Ordering::SeqCst);
+    /// A write was persisted with `mode`.
+    pub(super) fn after_sync(&self, mode: PersistMode) {
+        let count = if mode == PersistMode::Buffer { &self.0.flushes } else { &self.0.fsyncs };
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What was written before was persisted with `mode`.
+    pub(super) fn after_settle(&self, mode: PersistMode) {
+        if mode != PersistMode::Buffer {
+            self.0.settles.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     pub(super) fn answer_early(&self, append: Append) -> EarlyAnswer {

@@ -9,7 +9,7 @@
 
 use bytes::Bytes;
 use dna_core::ReadError;
-use fjall::PersistMode;
+use fjall::{OwnedWriteBatch, PersistMode};
 use parking_lot::Mutex;
 
 #[cfg(feature = "testing")]
@@ -89,21 +89,40 @@ impl FjallJournal {
             batch.remove(&self.db.keyspace, entry_key(number + 1));
         }
         batch.insert(&self.db.keyspace, HEADER, write_header(next));
-        batch.commit()?;
-        self.sync()?;
+        self.persist(batch)?;
         *header = next;
         Ok(())
     }
 
-    fn sync(&self) -> Result<(), fjall::Error> {
-        #[cfg(feature = "testing")]
-        self.faults.before_sync()?;
-        self.db.database.persist(match self.durability {
+    /// Writes and syncs a batch under one lock of fjall. Apart, a sync that fails in one of its threads in between would
+    /// take the error with it: the operating system reports it once.
+    fn persist(&self, batch: OwnedWriteBatch) -> Result<(), fjall::Error> {
+        let mode = match self.durability {
             Durability::Fsync => PersistMode::SyncData,
             Durability::Buffered => PersistMode::Buffer,
-        })?;
+        };
         #[cfg(feature = "testing")]
-        self.faults.after_sync();
+        let mode = self.faults.mode(mode);
+        #[cfg(feature = "testing")]
+        if let Err(error) = self.faults.before_sync() {
+            // What failed is the sync: it is written.
+            batch.commit()?;
+            return Err(error.into());
+        }
+        batch.durability(Some(mode)).commit()?;
+        #[cfg(feature = "testing")]
+        self.faults.after_sync(mode);
+        Ok(())
+    }
+
+    /// Syncs what was only handed to the operating system.
+    fn sync_behind(&self) -> Result<(), fjall::Error> {
+        let mode = PersistMode::SyncData;
+        self.db.database.persist(mode)?;
+        // Only asks whether another sync has failed meanwhile, whose error this one then did not get.
+        self.db.database.persist(PersistMode::Buffer)?;
+        #[cfg(feature = "testing")]
+        self.faults.after_settle(mode);
         Ok(())
     }
 }
@@ -133,7 +152,7 @@ impl Journal for FjallJournal {
         }
         match self.durability {
             Durability::Fsync => Ok(()),
-            Durability::Buffered => self.db.database.persist(PersistMode::SyncData).map_err(|error| {
+            Durability::Buffered => self.sync_behind().map_err(|error| {
                 tracing::error!(%error, "the journal could not be synced");
                 UpkeepError::Failed
             }),
@@ -166,4 +185,26 @@ fn read_header(bytes: &[u8]) -> Option<(u64, u64)> {
     let head = rest.try_into().ok()?;
     let (done, head) = (u64::from_le_bytes(*done), u64::from_le_bytes(head));
     (done <= head).then_some((done, head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_header_stay_as_they_are() {
+        assert_eq!(entry_key(0x0102_0304_0506_0708), *b"e\x01\x02\x03\x04\x05\x06\x07\x08");
+        assert_eq!(HEADER, b"h");
+        let header = *b"\x02\x01\0\0\0\0\0\0\x04\x03\0\0\0\0\0\0";
+        assert_eq!(write_header((0x0102, 0x0304)), header);
+        assert_eq!(read_header(&header), Some((0x0102, 0x0304)));
+        assert_eq!((SHAPE.folder, read_header(&NEW_HEADER)), ("journal", Some((0, 0))));
+    }
+
+    #[test]
+    fn a_header_of_another_length_or_with_more_done_than_there_is_is_none() {
+        assert_eq!(read_header(&[0; 15]), None);
+        assert_eq!(read_header(&[0; 17]), None);
+        assert_eq!(read_header(&write_header((2, 1))), None);
+    }
 }

@@ -19,6 +19,7 @@ mod error;
 mod faults;
 mod fjall_journal;
 mod fjall_rows;
+mod journal_files;
 mod options;
 mod space;
 mod store;

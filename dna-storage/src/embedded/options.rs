@@ -13,6 +13,7 @@ pub enum Durability {
     Fsync,
     /// What was committed outlives the process, killed or not, but a power failure may take the last groups, whole
     /// groups from the end. A group is handed to the operating system before its commit is answered, and synced later.
+    /// A store that lost power is opened with this again: [`Fsync`](Durability::Fsync) may take what it finds for damage.
     Buffered,
 }
 

@@ -14,7 +14,8 @@ use super::{
     error::{Damage, DatabaseError, EmbeddedError},
     fjall_journal::{self, FjallJournal},
     fjall_rows::{self, FjallRows},
-    options::EmbeddedOptions,
+    journal_files::{Hole, find_hole},
+    options::{Durability, EmbeddedOptions},
     space::Space,
 };
 use crate::journaled::{DrainError, Host, Journaled, JournaledStats};
@@ -70,6 +71,10 @@ impl Embedded {
         for shape in [fjall_journal::SHAPE, fjall_rows::SHAPE] {
             Db::check(path, shape).map_err(damaged)?;
         }
+        if options.durability == Durability::Fsync {
+            // fjall would cut the journal there.
+            check_journal_files(path)?;
+        }
         let journal = Db::open(path, fjall_journal::SHAPE).map_err(damaged)?;
         let rows = FjallRows::new(Db::open(path, fjall_rows::SHAPE).map_err(damaged)?);
         let journal = FjallJournal::new(
@@ -113,6 +118,16 @@ impl Embedded {
     #[cfg(feature = "testing")]
     pub fn faults(&self) -> &EmbeddedFaults {
         &self.0.faults
+    }
+}
+
+/// Checks that no group of the journal was damaged after it was synced, as far as that can be told. Touches nothing.
+fn check_journal_files(path: &Path) -> Result<(), EmbeddedError> {
+    let folder = path.join(fjall_journal::SHAPE.folder);
+    match find_hole(&folder) {
+        Ok(None) => Ok(()),
+        Ok(Some(Hole { file, position })) => Err(EmbeddedError::damaged(path, Damage::Hole { file, position })),
+        Err(source) => Err(EmbeddedError::Io { action: "read", path: folder, source }),
     }
 }
 

@@ -127,7 +127,8 @@ async fn a_failed_append_poisons_and_a_restart_finds_the_group_whole_or_not_at_a
         disk.0.fail_next(applied);
 
         assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned));
-        assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+        assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned), "in doubt still");
+        assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
         assert_eq!(value(&store).await, None);
         store.detach();
         assert_eq!(store.attach().await, Err(AttachError::Poisoned));
@@ -163,7 +164,8 @@ async fn rows_that_fail_for_good_poison_the_store_and_lose_nothing() {
     store.commit(group(1, "1")).await.unwrap();
     assert!(store.drain().await.is_err());
 
-    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+    assert_eq!(store.commit(group(1, "1")).await, Ok(()), "it is in");
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
     assert_eq!(value(&store).await, Some("1".into()));
     drop(store);
     let store = open(&disk).await;
@@ -171,6 +173,43 @@ async fn rows_that_fail_for_good_poison_the_store_and_lose_nothing() {
     assert_eq!(value(&store).await, Some("1".into()));
     store.drain().await.unwrap();
     assert_eq!(disk.1.len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_waits_for_room_when_the_store_is_poisoned_was_not_applied() {
+    let disk = Disk::default();
+    disk.1.stores().hold();
+    let options = JournaledOptions { lag_entries_max: 1, ..JournaledOptions::default() };
+    let store = open_with(&disk, options).await.unwrap();
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    let second = store.commit(group(2, "2"));
+    disk.1.stores().waiting(1).await;
+    disk.1.fail_next(UpkeepError::Failed);
+    disk.1.stores().release();
+
+    assert_eq!(second.await, Err(CommitError::Closed));
+    drop(store);
+    assert_eq!(open(&disk).await.attach().await, Ok(2));
+}
+
+#[tokio::test]
+async fn a_group_in_doubt_when_the_rows_fail_for_good_stays_in_doubt() {
+    let disk = Disk::default();
+    disk.1.stores().hold();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.lose_next_answer();
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Unknown));
+    disk.1.fail_next(UpkeepError::Failed);
+    disk.1.stores().release();
+    assert!(store.drain().await.is_err());
+
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+    assert_eq!(store.commit(group(3, "3")).await, Err(CommitError::Closed));
+    drop(store);
+    assert_eq!(open(&disk).await.attach().await, Ok(3));
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ pub(super) struct Committer<J, R> {
     released: u64,
     claimed: bool,
     fenced: bool,
-    /// The group `head + 1`, if the journal has not said whether it is in.
+    /// The group `head + 1`, if it was handed to the journal, which has not said whether it is in.
     in_doubt: Option<Attempt>,
 }
 
@@ -166,14 +166,15 @@ impl<J: Journal, R: Rows> Committer<J, R> {
     }
 
     async fn commit(&mut self, group: &Group) -> Result<(), CommitError> {
-        if self.shared.is_poisoned() {
-            return Err(CommitError::Poisoned);
-        }
         if self.fenced || !self.claimed {
             return Err(CommitError::Fenced);
         }
         if group.number == self.head && self.head > 0 {
             return Ok(());
+        }
+        if self.shared.is_poisoned() && group.number > self.head {
+            let in_doubt = self.in_doubt.as_ref().is_some_and(|attempt| attempt.run.number == group.number);
+            return Err(if in_doubt { CommitError::Poisoned } else { CommitError::Closed });
         }
         if Some(group.number) != self.head.checked_add(1) {
             return Err(CommitError::Fenced);
@@ -214,6 +215,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
             Err(AppendError::Failed) => {
                 tracing::error!(number, "a write or sync of the journal failed: the store takes nothing any more");
                 self.shared.poison();
+                self.in_doubt = Some(attempt);
                 Err(CommitError::Poisoned)
             }
         }
@@ -254,7 +256,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         if within(shared.options.busy_after, room).await.is_none() {
             return Err(CommitError::NotApplied(Refusal::Busy));
         }
-        if shared.is_poisoned() { Err(CommitError::Poisoned) } else { Ok(()) }
+        if shared.is_poisoned() { Err(CommitError::Closed) } else { Ok(()) }
     }
 
     /// Tells the journal what has been stored; whether there is nothing left to tell.

@@ -8,7 +8,7 @@ use dna_core::{
     testing::{Committer, actor, delete_range, put, writes},
 };
 use dna_storage::journaled::{
-    EntryError, Host, Journaled, JournaledOptions, RELEASE_AFTER, RecoverError, UpkeepError,
+    DrainError, EntryError, Host, Journaled, JournaledOptions, RELEASE_AFTER, RecoverError, UpkeepError,
     testing::{MemoryJournal, MemoryRows},
 };
 use futures_util::FutureExt;
@@ -401,4 +401,110 @@ async fn the_loops_can_run_as_tasks_too() {
 
     assert_eq!(value(&store).await, Some("1".into()));
     assert_eq!((disk.1.len(), disk.0.contents().done), (1, 1));
+}
+
+#[tokio::test]
+async fn a_drain_asks_again_while_the_journal_is_not_available_but_not_for_ever() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fail_next_release(UpkeepError::Unavailable);
+    disk.0.fail_next_release(UpkeepError::Unavailable);
+
+    assert_eq!(store.drain().await, Ok(()));
+    assert_eq!((disk.0.contents().done, disk.1.len()), (1, 1));
+
+    store.commit(group(2, "2")).await.unwrap();
+    for _ in 0..1000 {
+        disk.0.fail_next_release(UpkeepError::Unavailable);
+    }
+    let error = store.drain().await.unwrap_err();
+    assert_eq!((error, error.is_retryable()), (DrainError::Unavailable, true));
+    assert_eq!(store.commit(group(3, "3")).await, Ok(()), "it goes on");
+}
+
+#[tokio::test]
+async fn a_drain_whose_release_fails_for_good_says_so_and_poisons() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fail_next_release(UpkeepError::Failed);
+
+    let error = store.drain().await.unwrap_err();
+
+    assert_eq!((error, error.is_retryable()), (DrainError::Poisoned, false));
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
+}
+
+#[tokio::test]
+async fn a_drain_of_a_fenced_journal_says_so() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    disk.1.stores().hold();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fence();
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Fenced));
+    disk.1.stores().release();
+
+    let error = store.drain().await.unwrap_err();
+
+    assert_eq!((error, error.is_retryable()), (DrainError::Fenced, false));
+    assert_eq!(disk.0.contents().done, 0);
+}
+
+#[tokio::test]
+async fn a_drain_settles_a_group_in_doubt_and_says_so_where_it_cannot() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    disk.1.stores().hold();
+    store.commit(group(1, "1")).await.unwrap();
+    for _ in 0..1000 {
+        disk.0.lose_next_request();
+    }
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Unknown));
+    disk.1.stores().release();
+
+    let error = store.drain().await.unwrap_err();
+    assert_eq!((error, error.is_retryable()), (DrainError::InDoubt, true));
+    assert_eq!(disk.0.contents().done, 0);
+
+    disk.0.forget_faults();
+    assert_eq!(store.drain().await, Ok(()));
+    assert_eq!(disk.0.contents().done, 1);
+    assert_eq!(store.commit(group(2, "2")).await, Ok(()), "it was settled, and its fate is told");
+    assert_eq!(value(&store).await, Some("2".into()));
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_what_was_committed_before_it_and_for_nothing_else() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    disk.1.stores().hold();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.1.stores().waiting(1).await;
+
+    let mut drain = Box::pin(store.drain());
+    assert!((&mut drain).now_or_never().is_none());
+    store.commit(group(2, "2")).await.unwrap();
+    disk.1.stores().let_through(1);
+
+    assert_eq!(drain.await, Ok(()), "the second group is held back");
+    assert_eq!((disk.0.contents().done, disk.0.contents().entries.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_drained_store_has_released_all_that_was_committed_before() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    for number in 1..=500 {
+        store.commit(group(number, "1")).await.unwrap();
+        assert_eq!(store.drain().await, Ok(()));
+        assert_eq!(disk.0.contents().done, number);
+    }
 }

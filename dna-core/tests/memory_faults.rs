@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use dna_core::{
-    ActorName, AttachError, CommitError, Group, Memory, ReadError, Refusal, Store,
+    ActorName, AttachError, CommitError, Group, Memory, Outcome, ReadError, Refusal, Store,
     testing::{actor, put, writes},
 };
 use futures_util::FutureExt;
@@ -111,7 +111,10 @@ async fn a_poisoned_store_takes_nothing_until_it_is_opened_again() {
         store.faults().poison_next(applied);
 
         assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned));
-        assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+        assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned), "in doubt still");
+        let behind = store.commit(group(2, "2")).await.unwrap_err();
+        assert_eq!(behind, CommitError::Closed);
+        assert_eq!((behind.outcome(), behind.is_retryable()), (Outcome::NotApplied, false));
         store.detach();
         assert_eq!(store.attach().await, Err(AttachError::Poisoned));
 
@@ -119,6 +122,23 @@ async fn a_poisoned_store_takes_nothing_until_it_is_opened_again() {
         assert_eq!(store.attach().await, Ok(if applied { 2 } else { 1 }));
         assert_eq!(value(&store).await, applied.then(|| "1".into()));
     }
+}
+
+#[tokio::test]
+async fn a_store_that_is_poisoned_between_groups_still_tells_the_fate_of_those_before() {
+    let store = Memory::new();
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    store.faults().poison();
+    assert_eq!(store.commit(group(1, "1")).await, Ok(()));
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
+
+    let store = Memory::new();
+    store.attach().await.unwrap();
+    store.faults().lose_next_requests(1);
+    assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Unknown));
+    store.faults().poison();
+    assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned), "never closed after an unknown");
 }
 
 #[tokio::test]
@@ -133,6 +153,19 @@ async fn a_fenced_store_takes_nothing() {
     assert_eq!(waiting.await, Err(CommitError::Fenced));
     assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Fenced));
     assert_eq!(value(&store).await, None);
+}
+
+#[tokio::test]
+async fn a_fenced_store_hands_out_no_claim_until_it_is_opened_again() {
+    let store = Memory::new();
+    store.attach().await.unwrap();
+    store.faults().fence();
+    store.detach();
+
+    assert_eq!(store.attach().await, Err(AttachError::Fenced));
+    assert_eq!(store.attach().await, Err(AttachError::Fenced), "a refused claim is not held");
+    store.faults().reopen();
+    assert_eq!(store.attach().await, Ok(1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use dna_core::{
     testing::{Committer, actor, delete_range, put, writes},
 };
 use dna_storage::journaled::{
-    EntryError, Host, Journaled, JournaledOptions, RELEASE_AFTER, RecoverError, UpkeepError,
+    DrainError, EntryError, Host, Journaled, JournaledOptions, RELEASE_AFTER, RecoverError, UpkeepError,
     testing::{MemoryJournal, MemoryRows},
 };
 use futures_util::FutureExt;
@@ -127,7 +127,8 @@ async fn a_failed_append_poisons_and_a_restart_finds_the_group_whole_or_not_at_a
         disk.0.fail_next(applied);
 
         assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned));
-        assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+        assert_eq!(store.commit(group(1, "1")).await, Err(CommitError::Poisoned), "in doubt still");
+        assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
         assert_eq!(value(&store).await, None);
         store.detach();
         assert_eq!(store.attach().await, Err(AttachError::Poisoned));
@@ -163,7 +164,8 @@ async fn rows_that_fail_for_good_poison_the_store_and_lose_nothing() {
     store.commit(group(1, "1")).await.unwrap();
     assert!(store.drain().await.is_err());
 
-    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+    assert_eq!(store.commit(group(1, "1")).await, Ok(()), "it is in");
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
     assert_eq!(value(&store).await, Some("1".into()));
     drop(store);
     let store = open(&disk).await;
@@ -171,6 +173,43 @@ async fn rows_that_fail_for_good_poison_the_store_and_lose_nothing() {
     assert_eq!(value(&store).await, Some("1".into()));
     store.drain().await.unwrap();
     assert_eq!(disk.1.len(), 1);
+}
+
+#[tokio::test]
+async fn a_commit_that_waits_for_room_when_the_store_is_poisoned_was_not_applied() {
+    let disk = Disk::default();
+    disk.1.stores().hold();
+    let options = JournaledOptions { lag_entries_max: 1, ..JournaledOptions::default() };
+    let store = open_with(&disk, options).await.unwrap();
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    let second = store.commit(group(2, "2"));
+    disk.1.stores().waiting(1).await;
+    disk.1.fail_next(UpkeepError::Failed);
+    disk.1.stores().release();
+
+    assert_eq!(second.await, Err(CommitError::Closed));
+    drop(store);
+    assert_eq!(open(&disk).await.attach().await, Ok(2));
+}
+
+#[tokio::test]
+async fn a_group_in_doubt_when_the_rows_fail_for_good_stays_in_doubt() {
+    let disk = Disk::default();
+    disk.1.stores().hold();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.lose_next_answer();
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Unknown));
+    disk.1.fail_next(UpkeepError::Failed);
+    disk.1.stores().release();
+    assert!(store.drain().await.is_err());
+
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Poisoned));
+    assert_eq!(store.commit(group(3, "3")).await, Err(CommitError::Closed));
+    drop(store);
+    assert_eq!(open(&disk).await.attach().await, Ok(3));
 }
 
 #[tokio::test]
@@ -362,4 +401,110 @@ async fn the_loops_can_run_as_tasks_too() {
 
     assert_eq!(value(&store).await, Some("1".into()));
     assert_eq!((disk.1.len(), disk.0.contents().done), (1, 1));
+}
+
+#[tokio::test]
+async fn a_drain_asks_again_while_the_journal_is_not_available_but_not_for_ever() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fail_next_release(UpkeepError::Unavailable);
+    disk.0.fail_next_release(UpkeepError::Unavailable);
+
+    assert_eq!(store.drain().await, Ok(()));
+    assert_eq!((disk.0.contents().done, disk.1.len()), (1, 1));
+
+    store.commit(group(2, "2")).await.unwrap();
+    for _ in 0..1000 {
+        disk.0.fail_next_release(UpkeepError::Unavailable);
+    }
+    let error = store.drain().await.unwrap_err();
+    assert_eq!((error, error.is_retryable()), (DrainError::Unavailable, true));
+    assert_eq!(store.commit(group(3, "3")).await, Ok(()), "it goes on");
+}
+
+#[tokio::test]
+async fn a_drain_whose_release_fails_for_good_says_so_and_poisons() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fail_next_release(UpkeepError::Failed);
+
+    let error = store.drain().await.unwrap_err();
+
+    assert_eq!((error, error.is_retryable()), (DrainError::Poisoned, false));
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Closed));
+}
+
+#[tokio::test]
+async fn a_drain_of_a_fenced_journal_says_so() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    disk.1.stores().hold();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fence();
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Fenced));
+    disk.1.stores().release();
+
+    let error = store.drain().await.unwrap_err();
+
+    assert_eq!((error, error.is_retryable()), (DrainError::Fenced, false));
+    assert_eq!(disk.0.contents().done, 0);
+}
+
+#[tokio::test]
+async fn a_drain_settles_a_group_in_doubt_and_says_so_where_it_cannot() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    disk.1.stores().hold();
+    store.commit(group(1, "1")).await.unwrap();
+    for _ in 0..1000 {
+        disk.0.lose_next_request();
+    }
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Unknown));
+    disk.1.stores().release();
+
+    let error = store.drain().await.unwrap_err();
+    assert_eq!((error, error.is_retryable()), (DrainError::InDoubt, true));
+    assert_eq!(disk.0.contents().done, 0);
+
+    disk.0.forget_faults();
+    assert_eq!(store.drain().await, Ok(()));
+    assert_eq!(disk.0.contents().done, 1);
+    assert_eq!(store.commit(group(2, "2")).await, Ok(()), "it was settled, and its fate is told");
+    assert_eq!(value(&store).await, Some("2".into()));
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_what_was_committed_before_it_and_for_nothing_else() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    disk.1.stores().hold();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.1.stores().waiting(1).await;
+
+    let mut drain = Box::pin(store.drain());
+    assert!((&mut drain).now_or_never().is_none());
+    store.commit(group(2, "2")).await.unwrap();
+    disk.1.stores().let_through(1);
+
+    assert_eq!(drain.await, Ok(()), "the second group is held back");
+    assert_eq!((disk.0.contents().done, disk.0.contents().entries.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_drained_store_has_released_all_that_was_committed_before() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    for number in 1..=500 {
+        store.commit(group(number, "1")).await.unwrap();
+        assert_eq!(store.drain().await, Ok(()));
+        assert_eq!(disk.0.contents().done, number);
+    }
 }

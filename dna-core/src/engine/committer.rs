@@ -71,9 +71,10 @@ impl Committer {
                         rows.refuse(refusal);
                     }
                 }
-                Err(CommitError::Fenced) => self.lose(Loss::Fenced, members),
+                Err(CommitError::Fenced) => self.lose(Loss::Fenced, members, true),
                 // An answer that stays open until the node has ended is in doubt, as is one behind a failed fsync.
-                Err(CommitError::Poisoned | CommitError::Unknown) => self.lose(Loss::Poisoned, members),
+                Err(CommitError::Poisoned | CommitError::Unknown) => self.lose(Loss::Poisoned, members, true),
+                Err(CommitError::Closed) => self.lose(Loss::Poisoned, members, false),
             }
         }
     }
@@ -106,14 +107,20 @@ impl Committer {
     async fn commit(&self, group: Group) -> Result<(), CommitError> {
         let group = Arc::new(group);
         let mut pause = RESEND_PAUSE.0;
+        let mut asked_before = false;
         loop {
             let answer = tokio::select! {
                 answer = self.send(group.clone()) => answer,
                 () = self.shared.end() => Err(CommitError::Unknown),
             };
+            if answer == Err(CommitError::Closed) && asked_before {
+                // That the store takes nothing now proves nothing about the time before.
+                return Err(CommitError::Poisoned);
+            }
             if answer != Err(CommitError::Unknown) || self.shared.has_ended() {
                 return answer;
             }
+            asked_before = true;
             tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
             runtime::sleep(pause).await;
             pause = (2 * pause).min(RESEND_PAUSE.1);
@@ -138,11 +145,16 @@ impl Committer {
         }
     }
 
-    /// The store is lost, or let go of: the group is in doubt, everything behind it was not applied, the node ends.
-    fn lose(&self, loss: Loss, members: Members) {
+    /// The store is lost, or let go of: the group is in doubt or was not applied, as `in_doubt` says, everything behind
+    /// it was not applied, the node ends.
+    fn lose(&self, loss: Loss, members: Members, in_doubt: bool) {
         let end = self.shared.ended().unwrap_or(End::Lost(loss));
         for (rows, _) in members {
-            rows.end(end);
+            if in_doubt {
+                rows.end(end);
+            } else {
+                rows.end_untouched(end);
+            }
         }
         if let Some(engine) = self.shared.engine.upgrade() {
             engine.end(end);

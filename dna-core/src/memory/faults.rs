@@ -71,15 +71,21 @@ impl MemoryFaults {
         self.0.change(|state| state.plan.read_delay = (!delay.is_zero()).then_some(delay));
     }
 
-    /// Another node has taken over: every commit from now on is `Fenced`, also those that wait.
+    /// Another node has taken over: every commit from now on is `Fenced`, also those that wait, and so is every claim,
+    /// until [`reopen`](MemoryFaults::reopen).
     pub fn fence(&self) {
         self.0.change(|state| state.ledger.fence());
     }
 
-    /// The next new group meets a failing disk: it is applied or not, as `applied` says, and answered `Poisoned` like
-    /// everything behind it.
+    /// The next new group meets a failing disk: it is applied or not, as `applied` says, and answered `Poisoned`.
+    /// Everything behind it is `Closed`.
     pub fn poison_next(&self, applied: bool) {
         self.0.change(|state| state.plan.poison_next = Some(applied));
+    }
+
+    /// A write fails that belongs to no group, as one of a row writer: every new group from now on is `Closed`.
+    pub fn poison(&self) {
+        self.0.change(|state| state.ledger.poison_between_groups());
     }
 
     /// The next `count` reads fail.

@@ -19,17 +19,23 @@ pub(super) struct Ledger {
     last: u64,
     claimed: bool,
     fenced: bool,
-    poisoned: bool,
+    /// The group that met a failing disk; 0 if none did when it failed.
+    poisoned: Option<u64>,
+    /// The last group that was answered `Unknown` without being applied.
+    unknown: u64,
 }
 
 impl Ledger {
     /// Takes the claim; the number of the next group.
     pub(super) fn attach(&mut self) -> Result<u64, AttachError> {
-        if self.poisoned {
+        if self.poisoned.is_some() {
             return Err(AttachError::Poisoned);
         }
         if self.claimed {
             return Err(AttachError::InUse);
+        }
+        if self.fenced {
+            return Err(AttachError::Fenced);
         }
         self.claimed = true;
         Ok(self.last + 1)
@@ -45,9 +51,20 @@ impl Ledger {
         self.fenced = true;
     }
 
-    /// Takes nothing any more.
-    pub(super) fn poison(&mut self) {
-        self.poisoned = true;
+    /// Takes nothing any more; the group `number` is in doubt.
+    pub(super) fn poison(&mut self, number: u64) {
+        self.poisoned = Some(number);
+    }
+
+    /// Takes nothing any more; a group is in doubt only if it was before.
+    #[cfg(feature = "testing")]
+    pub(super) fn poison_between_groups(&mut self) {
+        self.poison(if self.unknown > self.last { self.unknown } else { 0 });
+    }
+
+    /// The group `number`, which is not applied, is in doubt to its committer.
+    pub(super) fn leave_unknown(&mut self, number: u64) {
+        self.unknown = number;
     }
 
     /// What a start of the process makes of it: the rows stay, everything else begins anew.
@@ -55,17 +72,20 @@ impl Ledger {
     pub(super) fn reopen(&mut self) {
         self.claimed = false;
         self.fenced = false;
-        self.poisoned = false;
+        self.poisoned = None;
+        self.unknown = 0;
     }
 
     /// Says what becomes of a group with this number, without applying it: `Ok(true)` if it is the next one,
     /// `Ok(false)` if it is in already.
     pub(super) fn admit(&self, group: &Group) -> Result<bool, CommitError> {
-        if self.poisoned {
-            return Err(CommitError::Poisoned);
-        }
         if self.fenced || !self.claimed {
             return Err(CommitError::Fenced);
+        }
+        match self.poisoned {
+            Some(in_doubt) if group.number == in_doubt => return Err(CommitError::Poisoned),
+            Some(_) if group.number > self.last => return Err(CommitError::Closed),
+            _ => {}
         }
         if group.number == self.last && self.last > 0 {
             return Ok(false);

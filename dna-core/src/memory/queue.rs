@@ -115,13 +115,14 @@ impl State {
         }
         if let Some(left) = self.plan.lose_requests.checked_sub(1) {
             self.plan.lose_requests = left;
+            self.ledger.leave_unknown(group.number);
             return Err(CommitError::Unknown);
         }
         if let Some(applied) = self.plan.poison_next.take() {
             if applied {
                 self.apply(group);
             }
-            self.ledger.poison();
+            self.ledger.poison(group.number);
             return Err(CommitError::Poisoned);
         }
         self.apply(group);

@@ -61,6 +61,15 @@ struct Inner {
     counted_cache_bytes: usize,
     refusal: Option<Refusal>,
     ended: Option<End>,
+    /// Whether the store took nothing of what the committer had when the node ended.
+    untouched: bool,
+}
+
+impl Inner {
+    /// Up to where writes are in doubt once the node has ended.
+    fn in_doubt(&self) -> u64 {
+        if self.untouched { self.buffer.committed() } else { self.buffer.taken() }
+    }
 }
 
 /// Someone to be told of commits.
@@ -190,7 +199,7 @@ impl ActorRows {
         }
         let mut inner = self.inner.lock();
         if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
-            let in_doubt = position <= inner.buffer.taken();
+            let in_doubt = position <= inner.in_doubt();
             drop(inner);
             waiting.end(end, in_doubt);
         } else if self.generation() != generation {
@@ -300,11 +309,21 @@ impl ActorRows {
     /// The node has ended: what the committer had taken is in doubt, the rest was not applied. Nothing is held from now
     /// on.
     pub(crate) fn end(&self, end: End) {
+        self.end_with(end, false);
+    }
+
+    /// As [`end`](ActorRows::end), where the store has said that it took nothing of what the committer had taken.
+    pub(crate) fn end_untouched(&self, end: End) {
+        self.end_with(end, true);
+    }
+
+    fn end_with(&self, end: End, untouched: bool) {
         let mut inner = self.inner.lock();
         if inner.ended.replace(end).is_some() {
             return;
         }
-        let (held, in_doubt) = (inner.gate.take_all(), inner.buffer.taken());
+        inner.untouched = untouched;
+        let (held, in_doubt) = (inner.gate.take_all(), inner.in_doubt());
         let bytes = std::mem::take(&mut inner.waiting_bytes) + std::mem::take(&mut inner.taken_bytes);
         drop(inner);
         self.shared.settle_uncommitted(bytes, held.len());

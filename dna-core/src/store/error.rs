@@ -22,6 +22,10 @@ pub enum CommitError {
     /// A write or fsync failed. This group is in doubt, everything behind it was not applied, the node stops.
     #[error("a write or fsync of the store failed; see its log, mend the disk, and open it again")]
     Poisoned,
+    /// The store takes nothing any more since an earlier write or fsync failed. Nothing of this group was or will be
+    /// applied; the node stops.
+    #[error("the store takes nothing any more: an earlier write or fsync failed; mend the disk, and open it again")]
+    Closed,
 }
 
 /// Why a store took nothing of a group.
@@ -86,7 +90,7 @@ impl CommitError {
     /// What is known of the group's effect.
     pub fn outcome(&self) -> Outcome {
         match self {
-            CommitError::NotApplied(_) => Outcome::NotApplied,
+            CommitError::NotApplied(_) | CommitError::Closed => Outcome::NotApplied,
             CommitError::Unknown | CommitError::Fenced | CommitError::Poisoned => Outcome::Unknown,
         }
     }
@@ -96,7 +100,7 @@ impl CommitError {
         match self {
             CommitError::NotApplied(refusal) => refusal.is_retryable(),
             CommitError::Unknown => true,
-            CommitError::Fenced | CommitError::Poisoned => false,
+            CommitError::Fenced | CommitError::Poisoned | CommitError::Closed => false,
         }
     }
 }

@@ -18,8 +18,12 @@ pub struct Group {
 
 /// What one actor writes in a group.
 ///
-/// The range deletes come first, and take back nothing of what stands behind them; of puts and deletes there is at
-/// most one a (module, key).
+/// The range deletes come first, and take back nothing of what stands behind them; a store refuses a group in which
+/// they do not.
+///
+/// It is the committer's duty that an actor stands in a group once, and that of the puts and deletes of an actor there is
+/// at most one a (module, key). A store relies on it: what it makes of a group that breaks it is not specified.
+/// [`Group::check`] looks for it with debug assertions only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorWrites {
     /// Whose rows these are.
@@ -54,7 +58,7 @@ pub enum WriteKind {
     },
     /// Removes every key of a range that an earlier group, or nobody, has put.
     DeleteRange {
-        /// The range.
+        /// The range. A bound is one byte longer than the longest key at the most, so that a range can end behind that.
         range: KeyRange,
     },
 }

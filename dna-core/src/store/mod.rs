@@ -52,6 +52,8 @@ pub trait Store: Send + Sync + 'static {
     ///   earlier claim, even one whose answer nobody waited for, is visible to every later read, or never will be.
     /// - The number is one more than that of the last group that was committed, and never below 1.
     /// - After a failed write or fsync it fails with [`AttachError::Poisoned`].
+    /// - After another one has taken over, once nobody holds the claim, it fails with [`AttachError::Fenced`], until the
+    ///   store is opened anew.
     fn attach(&self) -> BoxFuture<'_, Result<u64, AttachError>>;
 
     /// Gives the claim back. A commit that is under way still ends as it would have. Idempotent.
@@ -72,8 +74,10 @@ pub trait Store: Send + Sync + 'static {
     ///   group; the store then answers with the first one's fate, and applies it once at the most.
     /// - [`CommitError::Fenced`]: this claim is over for good, nothing of the group was or will be applied, unless an
     ///   earlier answer for the same number was `Unknown`.
-    /// - [`CommitError::Poisoned`]: a write or fsync failed. This group is in doubt, every later one was not applied,
-    ///   and nothing is taken any more until the store is opened anew.
+    /// - [`CommitError::Poisoned`]: a write or fsync failed. This group is in doubt, also if it comes again, every later
+    ///   one is not applied, and nothing is taken any more until the store is opened anew.
+    /// - [`CommitError::Closed`]: the store was poisoned before this group's turn. Not a byte of it was appended and
+    ///   none ever will be. Never for a number that was answered `Unknown` or `Poisoned` before.
     /// - The group is handed over by the call itself, not by the first poll of its future.
     /// - A number that is neither the last one nor its successor, or that comes with no claim, is `Fenced`.
     /// - Within a group the range deletes of an actor come before its puts and deletes.

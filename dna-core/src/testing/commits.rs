@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Committer, StoreUnderTest, actor, delete, delete_range, put, writes};
 use crate::{
-    limits::{GROUP_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, WRITE_OVERHEAD_BYTES},
+    limits::{GROUP_BYTES_MAX, KEY_BYTES_MAX, LABEL_BYTES_MAX, VALUE_BYTES_MAX, WRITE_OVERHEAD_BYTES},
     store::{CommitError, Group, KeyRange, Refusal, Store, Write},
 };
 
@@ -192,6 +192,49 @@ pub async fn a_group_past_its_limit_is_refused_and_its_number_is_free<T: StoreUn
     assert_eq!(store.get(&alice, "m", b"seen").await, Ok(None));
     committer.write(&alice, vec![put("m", "seen", "yes")]).await;
     assert_eq!(store.get(&alice, "m", b"seen").await, Ok(Some("yes".into())));
+}
+
+pub async fn a_group_with_a_bound_or_label_past_its_limit_is_refused<T: StoreUnderTest>() {
+    let (_guard, store) = T::open().await;
+    let alice = actor("alice");
+    let mut committer = Committer::attach(&store).await;
+    committer.write(&alice, vec![put("m", "k", "1")]).await;
+    let bound = |bytes: usize| Bytes::from(vec![0; bytes]);
+    let too_long = KEY_BYTES_MAX + 2;
+    let range = |start, end| delete_range("m", KeyRange { start, end });
+
+    for refused in [
+        vec![range(bound(too_long), None)],
+        vec![range(bound(0), Some(bound(too_long)))],
+        vec![delete("m", bound(KEY_BYTES_MAX + 1))],
+        vec![put(&"m".repeat(LABEL_BYTES_MAX + 1), "a", "1")],
+        vec![put("", "a", "1")],
+        vec![put("m", "a", "1"), delete_range("m", KeyRange::all())],
+    ] {
+        let group = committer.group(vec![writes(&alice, refused)]);
+        assert_eq!(store.commit(group.clone()).await, Err(CommitError::NotApplied(Refusal::Invalid)), "{group:?}");
+    }
+    assert_eq!(store.get(&alice, "m", b"k").await, Ok(Some("1".into())));
+}
+
+pub async fn a_range_delete_may_end_behind_the_longest_key<T: StoreUnderTest>() {
+    let (guard, store) = T::open().await;
+    let alice = actor("alice");
+    let mut committer = Committer::attach(&store).await;
+    let longest = Bytes::from(vec![b'k'; KEY_BYTES_MAX]);
+    let behind: Bytes = [longest.as_ref(), b"\0"].concat().into();
+    committer.write(&alice, vec![put("m", longest.clone(), "1"), put("m", "l", "1")]).await;
+
+    let tail = KeyRange { start: behind.clone(), end: Some("l".into()) };
+    committer.write(&alice, vec![delete_range("m", tail)]).await;
+    assert_eq!(store.get(&alice, "m", &longest).await, Ok(Some("1".into())));
+    let upto = KeyRange { start: Bytes::new(), end: Some(behind) };
+    committer.write(&alice, vec![delete_range("m", upto)]).await;
+
+    let left = vec![("l".into(), "1".into())];
+    assert_eq!(store.scan(&alice, "m", &KeyRange::all(), 9, false).await, Ok(left.clone()));
+    let (_guard, store) = T::reopen(guard, store).await;
+    assert_eq!(store.scan(&alice, "m", &KeyRange::all(), 9, false).await, Ok(left));
 }
 
 /// As many small puts as a group can hold, in an order that is not that of their keys.

@@ -83,6 +83,8 @@ macro_rules! store_conformance {
             a_group_without_writes_has_a_number_too
             a_group_at_its_limit_is_taken
             a_group_past_its_limit_is_refused_and_its_number_is_free
+            a_group_with_a_bound_or_label_past_its_limit_is_refused
+            a_range_delete_may_end_behind_the_longest_key
             keys_and_values_at_their_limits_come_back
             an_empty_key_and_an_empty_value_are_rows
             a_read_of_what_was_never_written_finds_nothing

@@ -107,6 +107,40 @@ async fn a_failed_fsync_leaves_its_group_unknown_and_all_behind_it_not_applied()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_meets_a_poisoned_store_was_not_applied_and_ends_the_node() {
+    let memory = Memory::new();
+    let engine = start(&memory).await;
+    let alice = puppet(&engine, "alice");
+    run(&alice, vec![put("a", "0")]).await.unwrap();
+    memory.faults().poison();
+
+    let error = run(&alice, vec![put("a", "1")]).await.unwrap_err();
+    assert_eq!(error, CallError::Lost { loss: Loss::Poisoned, outcome: Outcome::NotApplied });
+    assert!(error.is_retryable());
+    assert_eq!(engine.shutdown().await, Err(ShutdownError::Lost(Loss::Poisoned)));
+    memory.faults().reopen();
+    assert_eq!(look(&puppet(&start(&memory).await, "alice"), vec![get("a")]).await.unwrap(), [line("0")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_whose_fate_was_open_when_the_store_was_poisoned_stays_unknown() {
+    let memory = Memory::new();
+    let engine = start(&memory).await;
+    let alice = puppet(&engine, "alice");
+    memory.faults().lose_next_requests(1);
+    memory.faults().hold_commits();
+    let in_doubt = sent(run(&alice, vec![put("a", "1")]));
+    memory.faults().commits_waiting(1).await;
+    memory.faults().release_next_commits(1);
+    until("it is sent again", || memory.faults().stats().commits_received == 2).await;
+    memory.faults().poison();
+    memory.faults().release_commits();
+
+    let lost = CallError::Lost { loss: Loss::Poisoned, outcome: Outcome::Unknown };
+    assert_eq!(in_doubt.answer().await.unwrap_err(), lost);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fenced_node_drops_its_actors_and_claims_nothing() {
     lose_the_store(Loss::Fenced, false, "unknown: fenced").await;
 }

@@ -14,10 +14,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     clock::HybridClock,
+    drain_error::DrainError,
     entry,
-    host::within,
+    host::{pause, within},
     journal::{AppendError, Journal, UpkeepError},
-    options::RELEASE_AFTER,
+    options::{DRAIN_RETRY_AFTER, DRAIN_TRIES, RELEASE_AFTER},
     rows::Rows,
     run::Run,
     shared::{Shared, add},
@@ -35,9 +36,10 @@ pub(super) enum Request {
         give_back: mpsc::UnboundedSender<Request>,
     },
     Detach,
-    /// Note in the journal what has been stored.
+    /// Note in the journal that everything up to `through`, which has been stored, is released.
     Release {
-        answer: oneshot::Sender<()>,
+        through: u64,
+        answer: oneshot::Sender<Result<(), DrainError>>,
     },
 }
 
@@ -99,7 +101,7 @@ pub(super) struct Committer<J, R> {
     released: u64,
     claimed: bool,
     fenced: bool,
-    /// The group `head + 1`, if the journal has not said whether it is in.
+    /// The group `head + 1`, if it was handed to the journal, which has not said whether it is in.
     in_doubt: Option<Attempt>,
 }
 
@@ -108,9 +110,8 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         shared: Arc<Shared<J, R>>,
         requests: mpsc::UnboundedReceiver<Request>,
         clock: HybridClock,
-        head: u64,
     ) -> Self {
-        let released = shared.done.load(Ordering::SeqCst);
+        let (head, released) = (shared.head.load(Ordering::SeqCst), shared.done.load(Ordering::SeqCst));
         Committer { shared, requests, clock, head, released, claimed: false, fenced: false, in_doubt: None }
     }
 
@@ -131,17 +132,18 @@ impl<J: Journal, R: Rows> Committer<J, R> {
                     let _ = answer.send(claim);
                 }
                 Request::Detach => self.claimed = false,
-                Request::Release { answer } => {
-                    self.release().await;
+                Request::Release { through, answer } => {
+                    let released = self.drain(through).await;
                     // Who does not wait has nothing to lose.
-                    let _ = answer.send(());
+                    let _ = answer.send(released);
                 }
             }
         }
         self.shared.closing.send_replace(true);
         // The sender of this is in `shared`, which this loop holds.
         let _ = self.shared.rows_ended.subscribe().wait_for(|ended| *ended).await;
-        self.release().await;
+        // What is not released is stored again after the next start.
+        let _ = self.release().await;
     }
 
     /// The next request. A store that is idle uses the time to release what has been stored.
@@ -152,7 +154,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
             if self.released < self.stored() {
                 match within(RELEASE_AFTER, self.requests.recv()).await {
                     Some(request) => return request,
-                    None if self.release().await => continue,
+                    None if self.release().await.is_ok() => continue,
                     // Not now: after the next request, or the next batch of rows.
                     None => {}
                 }
@@ -166,14 +168,15 @@ impl<J: Journal, R: Rows> Committer<J, R> {
     }
 
     async fn commit(&mut self, group: &Group) -> Result<(), CommitError> {
-        if self.shared.is_poisoned() {
-            return Err(CommitError::Poisoned);
-        }
         if self.fenced || !self.claimed {
             return Err(CommitError::Fenced);
         }
         if group.number == self.head && self.head > 0 {
             return Ok(());
+        }
+        if self.shared.is_poisoned() && group.number > self.head {
+            let in_doubt = self.in_doubt.as_ref().is_some_and(|attempt| attempt.run.number == group.number);
+            return Err(if in_doubt { CommitError::Poisoned } else { CommitError::Closed });
         }
         if Some(group.number) != self.head.checked_add(1) {
             return Err(CommitError::Fenced);
@@ -197,6 +200,8 @@ impl<J: Journal, R: Rows> Committer<J, R> {
                 self.head = number;
                 self.released = self.released.max(attempt.done);
                 self.shared.overlay.push(attempt.run);
+                // Behind the push: who sees this number finds the group in the overlay, or stored.
+                self.shared.head.store(number, Ordering::SeqCst);
                 self.shared.work.notify_one();
                 add(&self.shared.counters.groups, 1);
                 Ok(())
@@ -214,6 +219,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
             Err(AppendError::Failed) => {
                 tracing::error!(number, "a write or sync of the journal failed: the store takes nothing any more");
                 self.shared.poison();
+                self.in_doubt = Some(attempt);
                 Err(CommitError::Poisoned)
             }
         }
@@ -254,28 +260,62 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         if within(shared.options.busy_after, room).await.is_none() {
             return Err(CommitError::NotApplied(Refusal::Busy));
         }
-        if shared.is_poisoned() { Err(CommitError::Poisoned) } else { Ok(()) }
+        if shared.is_poisoned() { Err(CommitError::Closed) } else { Ok(()) }
     }
 
-    /// Tells the journal what has been stored; whether there is nothing left to tell.
-    async fn release(&mut self) -> bool {
+    /// Releases everything up to `through`, which has been stored, and tries again for a while where that is worth it.
+    async fn drain(&mut self, through: u64) -> Result<(), DrainError> {
+        let mut wait = DRAIN_RETRY_AFTER;
+        for _ in 1..DRAIN_TRIES {
+            match self.settle_and_release(through).await {
+                Err(error) if error.is_retryable() => pause(wait).await,
+                definite => return definite,
+            }
+            wait *= 2;
+        }
+        self.settle_and_release(through).await
+    }
+
+    async fn settle_and_release(&mut self, through: u64) -> Result<(), DrainError> {
+        if !self.shared.is_poisoned() && self.released < through {
+            // What it answers is left to whoever committed the group: it stands in `in_doubt`, `fenced` or the poison.
+            let _ = self.settle().await;
+        }
+        if self.shared.is_poisoned() {
+            return Err(DrainError::Poisoned);
+        }
+        if self.released < through {
+            self.release().await?;
+        }
+        // The group was stored when this was asked for.
+        if self.released < through { Err(DrainError::Unavailable) } else { Ok(()) }
+    }
+
+    /// Tells the journal what has been stored.
+    async fn release(&mut self) -> Result<(), DrainError> {
         let done = self.stored();
         if self.released >= done {
-            return true;
+            return Ok(());
         }
-        if self.shared.is_poisoned() || self.fenced || self.in_doubt.is_some() {
-            return false;
+        if self.shared.is_poisoned() {
+            return Err(DrainError::Poisoned);
+        }
+        if self.fenced {
+            return Err(DrainError::Fenced);
+        }
+        if self.in_doubt.is_some() {
+            return Err(DrainError::InDoubt);
         }
         match self.shared.journal.release(done).await {
             Ok(()) => {
                 self.released = done;
-                true
+                Ok(())
             }
-            Err(UpkeepError::Unavailable) => false,
+            Err(UpkeepError::Unavailable) => Err(DrainError::Unavailable),
             Err(UpkeepError::Failed) => {
                 tracing::error!(done, "a write or sync of the journal failed: the store takes nothing any more");
                 self.shared.poison();
-                false
+                Err(DrainError::Poisoned)
             }
         }
     }

@@ -20,6 +20,7 @@
 mod batch;
 mod clock;
 mod committer;
+mod drain_error;
 mod entry;
 mod host;
 mod journal;
@@ -38,6 +39,7 @@ mod wire;
 
 pub use self::{
     batch::{RangeDelete, RowBatch, RowWrite},
+    drain_error::DrainError,
     entry::{ENTRY_FORMAT, EntryError},
     host::Host,
     journal::{AppendError, Journal, Recovered, UpkeepError},
@@ -47,5 +49,5 @@ pub use self::{
     },
     row_key::{Place, RowKey, RowParts, RowRange},
     rows::Rows,
-    store::{DrainError, Journaled, JournaledStats, RecoverError},
+    store::{Journaled, JournaledStats, RecoverError},
 };

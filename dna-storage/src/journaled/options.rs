@@ -28,6 +28,11 @@ pub const RELEASE_AFTER: Duration = Duration::from_secs(1);
 /// How long the row writer waits before it tries again, after its first failure and at the most.
 pub(super) const RETRY_AFTER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
+/// How often a drain asks its journal before it gives up, and how long it waits after its first try; then twice as long
+/// after each. Commits wait meanwhile: 310 ms at the most.
+pub(super) const DRAIN_TRIES: u32 = 6;
+pub(super) const DRAIN_RETRY_AFTER: Duration = Duration::from_millis(10);
+
 /// Settings of a [`Journaled`](super::Journaled) store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournaledOptions {

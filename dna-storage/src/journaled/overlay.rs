@@ -71,6 +71,11 @@ impl Overlay {
         waiting.runs.iter().take_while(fits).cloned().collect()
     }
 
+    /// Whether a group with this number or a lower one waits to be stored.
+    pub(super) fn holds_any_through(&self, number: u64) -> bool {
+        self.waiting.read().runs.front().is_some_and(|run| run.number <= number)
+    }
+
     pub(super) fn lag(&self) -> Lag {
         let waiting = self.waiting.read();
         Lag { entries: waiting.runs.len(), bytes: waiting.bytes }

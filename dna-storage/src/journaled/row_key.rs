@@ -164,6 +164,35 @@ mod tests {
     }
 
     #[test]
+    fn the_format_of_addresses_is_what_the_golden_bytes_say() {
+        let place = Place::new(&ActorName::new("ns", "Cart", "a\0\u{e9}").unwrap(), "m\0");
+        #[rustfmt::skip]
+        const PLACE: &[u8] = &[
+            b'n', b's', 0xFE,
+            b'C', b'a', b'r', b't', 0xFE,
+            b'a', 0, 0xC3, 0xA9, 0xFE,
+            b'm', 0, 0xFE,
+        ];
+        // Nothing in a key is escaped: neither NUL nor the bytes that end a part or a place.
+        for key in [&b""[..], b"k", b"\0", b"\xfe", b"\xff", b"\0\xfe\xff\0"] {
+            assert_eq!(place.key(key).as_bytes(), [PLACE, key].concat());
+        }
+
+        let from_to = KeyRange { start: Bytes::from_static(b"\0"), end: Some(Bytes::from_static(b"\xff\0")) };
+        let range = place.range(&from_to);
+        assert_eq!(range.start, [PLACE, b"\0"].concat());
+        assert_eq!(range.end, [PLACE, b"\xff\0"].concat());
+
+        let tail = place.range(&KeyRange { start: Bytes::from_static(b"\xff"), end: None });
+        assert_eq!(tail.start, [PLACE, b"\xff"].concat());
+        assert_eq!(tail.end, [&PLACE[..PLACE.len() - 1], b"\xff"].concat(), "the place with FF for its last byte");
+
+        let all = place.range(&KeyRange::all());
+        assert_eq!(all.start, PLACE);
+        assert_eq!(all.end, tail.end);
+    }
+
+    #[test]
     fn an_address_gives_back_its_parts() {
         for key in [&b""[..], b"k", b"\xfe", b"\xfe\xff\0"] {
             let address = place("a\0\u{10ffff}", "m").key(key);

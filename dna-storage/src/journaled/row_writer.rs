@@ -43,7 +43,6 @@ pub(super) async fn run<J: Journal, R: Rows>(shared: Arc<Shared<J, R>>) {
 async fn store_all<J: Journal, R: Rows>(shared: &Shared<J, R>) {
     loop {
         if shared.overlay.lag().entries == 0 {
-            shared.hurry.store(false, Ordering::SeqCst);
             shared.work.notified().await;
             continue;
         }
@@ -55,10 +54,11 @@ async fn store_all<J: Journal, R: Rows>(shared: &Shared<J, R>) {
             shared.poison();
             return;
         }
-        shared.overlay.remove_through(batch.last);
+        // First of all: a group that is out of the overlay can be released.
         shared.done.store(batch.last, Ordering::SeqCst);
-        add(&shared.counters.batches, 1);
         add(&shared.counters.rows, u64::try_from(batch.points.len()).unwrap_or(u64::MAX));
+        add(&shared.counters.batches, 1);
+        shared.overlay.remove_through(batch.last);
         shared.stored.notify_waiters();
         // On a thread of its own nothing else asks for the time; on a shared runtime others do.
         tokio::task::yield_now().await;

@@ -13,15 +13,17 @@ pub(super) struct Shared<J, R> {
     pub(super) overlay: Overlay,
     /// Something was committed that waits to be stored, or somebody waits for it.
     pub(super) work: Notify,
-    /// Somebody waits until everything is stored.
-    pub(super) hurry: AtomicBool,
+    /// Somebody waits until everything up to this number is stored.
+    pub(super) wanted: AtomicU64,
     /// Something was stored, or the store was poisoned.
     pub(super) stored: Notify,
     /// The row writer is to end.
     pub(super) closing: watch::Sender<bool>,
     /// The row writer has ended.
     pub(super) rows_ended: watch::Sender<bool>,
-    /// Everything up to this number is stored.
+    /// Everything up to this number is in the journal. Written by the commit loop alone.
+    pub(super) head: AtomicU64,
+    /// Everything up to this number is stored. Written by the row writer alone.
     pub(super) done: AtomicU64,
     pub(super) counters: Counters,
     poisoned: AtomicBool,
@@ -43,10 +45,11 @@ impl<J, R> Shared<J, R> {
             options,
             overlay: Overlay::default(),
             work: Notify::new(),
-            hurry: AtomicBool::new(false),
+            wanted: AtomicU64::new(0),
             stored: Notify::new(),
             closing: watch::Sender::new(false),
             rows_ended: watch::Sender::new(false),
+            head: AtomicU64::new(done),
             done: AtomicU64::new(done),
             counters: Counters::default(),
             poisoned: AtomicBool::new(false),
@@ -75,7 +78,7 @@ impl<J, R> Shared<J, R> {
         let enough_bytes = self.options.row_batch_bytes_max.min(self.options.lag_bytes_max) / 4;
         lag.bytes >= enough_bytes
             || lag.entries >= self.options.lag_entries_max / 4
-            || self.hurry.load(Ordering::SeqCst)
+            || self.done.load(Ordering::SeqCst) < self.wanted.load(Ordering::SeqCst)
     }
 
     /// Waits until `reached`, which is asked after every batch that was stored and when the store is poisoned.

@@ -9,13 +9,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, Outcome, ReadError, Store};
+use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, ReadError, Store};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     clock::HybridClock,
     committer::{Committer, Request, Waiting},
+    drain_error::DrainError,
     entry::{self, EntryError},
     host::{Host, Worker},
     journal::{Journal, Recovered},
@@ -76,23 +77,6 @@ pub enum RecoverError {
     Threads(#[from] io::Error),
 }
 
-/// The rows cannot be stored, since the store is poisoned or closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a write or fsync of the store failed; see its log, mend the disk, and open it again")]
-pub struct DrainError;
-
-impl DrainError {
-    /// Always `NotApplied`: waiting changes nothing. What was committed stays committed.
-    pub fn outcome(&self) -> Outcome {
-        Outcome::NotApplied
-    }
-
-    /// Always `false`: the store has to be opened anew.
-    pub fn is_retryable(&self) -> bool {
-        false
-    }
-}
-
 /// What a journaled store has counted since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JournaledStats {
@@ -146,32 +130,33 @@ impl<J: Journal, R: Rows> Journaled<J, R> {
             head = *number;
             floor = floor.max(stamp);
         }
+        shared.head.store(head, Ordering::SeqCst);
         let shared = Arc::new(shared);
         let (requests, receiver) = mpsc::unbounded_channel();
-        let committer = Committer::new(shared.clone(), receiver, HybridClock::above(floor), head);
+        let committer = Committer::new(shared.clone(), receiver, HybridClock::above(floor));
         let workers =
             vec![host.start("dna-rows", row_writer::run(shared.clone()))?, host.start("dna-commit", committer.run())?];
         Ok(Journaled { shared, requests: Some(requests), commits_waiting: Arc::default(), workers })
     }
 
-    /// Waits until everything that was committed before is stored and released in the journal.
+    /// Waits until everything that was committed before this call is stored as rows and released in the journal.
+    ///
+    /// Groups that are committed meanwhile are not waited for. A group that is in doubt is settled first.
     ///
     /// # Errors
-    /// [`DrainError`] if that will not happen any more.
+    /// [`DrainError`] if that is not so: for now, or until the store is opened anew.
     ///
     /// # Cancel safety
     /// Safe: waiting changes nothing.
     pub async fn drain(&self) -> Result<(), DrainError> {
         let shared = &self.shared;
-        shared.hurry.store(true, Ordering::SeqCst);
+        let through = shared.head.load(Ordering::SeqCst);
+        shared.wanted.fetch_max(through, Ordering::SeqCst);
         shared.work.notify_one();
-        shared.stored_until(|| shared.overlay.lag().entries == 0 || shared.is_poisoned()).await;
-        if shared.is_poisoned() {
-            return Err(DrainError);
-        }
+        shared.stored_until(|| !shared.overlay.holds_any_through(through) || shared.is_poisoned()).await;
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Release { answer });
-        answered.await.map_err(|_| DrainError)
+        self.send(Request::Release { through, answer });
+        answered.await.unwrap_or(Err(DrainError::Poisoned))
     }
 
     /// What has been counted.

@@ -28,6 +28,7 @@ struct Log {
     head: u64,
     entries: BTreeMap<u64, Bytes>,
     next: VecDeque<Fault>,
+    fail_releases: VecDeque<UpkeepError>,
     fenced: bool,
     releases: u64,
 }
@@ -69,6 +70,18 @@ impl MemoryJournal {
     /// Fails at the next new entry, before or after it was appended.
     pub fn fail_next(&self, applied: bool) {
         self.0.log.lock().next.push_back(Fault::Fail { applied });
+    }
+
+    /// Takes back every fault that is still to come, but a fence.
+    pub fn forget_faults(&self) {
+        let mut log = self.0.log.lock();
+        log.next.clear();
+        log.fail_releases.clear();
+    }
+
+    /// Fails the next release that has no other fault yet.
+    pub fn fail_next_release(&self, error: UpkeepError) {
+        self.0.log.lock().fail_releases.push_back(error);
     }
 
     /// Another one has taken over.
@@ -152,6 +165,9 @@ impl Journal for MemoryJournal {
     async fn release(&self, done: u64) -> Result<(), UpkeepError> {
         let mut log = self.0.log.lock();
         assert!(done <= log.head, "only what was appended is released");
+        if let Some(error) = log.fail_releases.pop_front() {
+            return Err(error);
+        }
         log.releases += 1;
         log.release(done);
         Ok(())

@@ -309,11 +309,23 @@ impl<A: Actor> Worker<A> {
             waiting.extend(envelope.waiting);
             timers.extend(envelope.timer);
         }
-        let Some(activation) = self.activation.as_deref_mut() else { return };
         if given.is_empty() {
             return;
         }
         let slot = self.slot.clone();
+        let Some(activation) = self.activation.as_deref_mut() else {
+            // A commit was refused meanwhile: it is as if the hook had run and its writes had been refused.
+            drop(given);
+            timers.iter().for_each(|timer| timer.handled());
+            let error = slot.rows.why_refused();
+            for (reply, _) in replies {
+                match reply {
+                    Some(reply) => reply.fail(error.clone()),
+                    None => slot.shared().count_dropped_cast(slot.name(), &error),
+                }
+            }
+            return;
+        };
         let actor = &mut activation.actor;
         let handler = async { actor.handle_events(events::Events::new(given)).await };
         self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone())).begin(

@@ -19,6 +19,7 @@ use crate::{
     limits::{HELD_REPLIES_MAX, UNCOMMITTED_BYTES_MAX},
     outcome::Outcome,
     partition::ActorRows,
+    run,
     runtime::Runtime,
     slot::AnySlot,
     store::Store,
@@ -189,7 +190,7 @@ impl Shared {
     pub(super) fn release(&self) {
         let claimed = self.store.lock().take();
         if let Some(store) = claimed {
-            store.detach();
+            run::guard("the store's `detach`", || store.detach());
         }
         self.over.notify_waiters();
         self.sweep.notify_one();

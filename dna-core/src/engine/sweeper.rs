@@ -42,11 +42,9 @@ fn is_pressed(shared: &Shared) -> bool {
 }
 
 fn sweep_watched(shared: &Shared, now: u64, press: bool) {
-    let mut watched = std::mem::take(&mut *shared.watched().lock());
+    let mut watched = shared.take_watched();
     watched.retain(|slot| slot.sweep(now, press));
-    let mut since = shared.watched().lock();
-    watched.append(&mut since);
-    *since = watched;
+    shared.watch_all(watched);
 }
 
 fn sweep_idle(shared: &Shared, now: u64) {

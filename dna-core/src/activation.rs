@@ -5,10 +5,11 @@ use std::sync::{Arc, atomic::Ordering};
 use crate::{engine::Shared, schedule::Timers};
 
 pub(crate) struct Activation<A> {
+    /// Fields are dropped in this order.
+    ends: Ends,
     pub(crate) actor: A,
     /// The rows' generation that it was made of. Behind a refused commit it is void.
     pub(crate) generation: u64,
-    ends: Ends,
 }
 
 /// What happens when the activation is dropped, before the user's value is.
@@ -20,7 +21,7 @@ struct Ends {
 impl<A> Activation<A> {
     pub(crate) fn new(actor: A, generation: u64, timers: Arc<Timers>, shared: Arc<Shared>) -> Box<Self> {
         shared.count_activation();
-        Box::new(Activation { actor, generation, ends: Ends { timers, shared } })
+        Box::new(Activation { ends: Ends { timers, shared }, actor, generation })
     }
 
     /// Ends its schedules.

@@ -8,7 +8,7 @@ use crate::{
     outcome::Outcome,
     partition::Waiting,
     reply::{Answer, ReplyCell},
-    run::Stop,
+    run::{Stop, drop_user},
     scope::Scope,
     slot::Slot,
 };
@@ -27,16 +27,20 @@ pub(crate) fn message<A: Actor>(
 ) -> bool {
     let outcome = outcome(scope);
     let (result, survives) = match handled {
-        Ok(Handled { reply, failed }) => {
-            (writes(slot, scope, !failed).map(|()| Answer::Reply { reply, outcome }), true)
-        }
+        Ok(Handled { reply, failed }) => match writes(slot, scope, !failed) {
+            Ok(()) => (Ok(Answer::Reply { reply, outcome }), true),
+            Err(error) => {
+                drop_user(reply);
+                (Err(error), true)
+            }
+        },
         Err(stop) => (Err(stopped(slot, scope, &stop)), false),
     };
     let answer = result.unwrap_or_else(Answer::Failed);
     match (reply, answer) {
         (Some(reply), answer) => send(slot, scope, reply, answer),
         (None, Answer::Failed(error)) => slot.shared().count_dropped_cast(slot.name(), &error),
-        (None, Answer::Reply { .. }) => {}
+        (None, Answer::Reply { reply, .. }) => drop_user(reply),
     }
     survives
 }
@@ -46,22 +50,24 @@ pub(crate) fn writes<A: Actor>(slot: &Slot<A>, scope: &mut Scope, keep: bool) ->
     let position = slot.rows.conclude(scope, keep);
     scope.wrote &= keep && position.is_ok();
     let posts = std::mem::take(&mut scope.outbox);
-    let position = position?;
-    if keep && !posts.is_empty() {
-        slot.rows.gate(position, scope.generation, Waiting::Posts(posts));
+    match position {
+        Ok(position) if keep && !posts.is_empty() => {
+            slot.rows.gate(position, scope.generation, Waiting::Posts(posts));
+        }
+        _ => posts.into_iter().for_each(drop_user),
     }
-    Ok(())
+    position.map(drop)
 }
 
 /// Takes back what was written in `scope` by something that did not end by itself.
 pub(crate) fn stopped<A: Actor>(slot: &Slot<A>, scope: &mut Scope, stop: &Stop) -> CallError {
     let outcome = outcome(scope);
-    if matches!(stop, Stop::Panicked) {
-        tracing::error!(actor = %slot.name(), "a handler panicked, its writes are rolled back");
+    if let Stop::Panicked(panic) = stop {
+        tracing::error!(actor = %slot.name(), panic, "a handler panicked, its writes are rolled back");
     }
     match (writes(slot, scope, false), stop) {
         (Err(error), _) => error,
-        (Ok(()), Stop::Panicked) => CallError::Panicked { outcome },
+        (Ok(()), Stop::Panicked(_)) => CallError::Panicked { outcome },
         (Ok(()), Stop::Ended(end)) => end.error(outcome),
     }
 }

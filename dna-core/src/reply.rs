@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use crate::{call_error::CallError, outcome::Outcome};
+use crate::{call_error::CallError, outcome::Outcome, run::drop_user};
 
 /// What a message came to, as it travels from the actor to the caller.
 #[derive(Debug)]
@@ -81,10 +81,13 @@ impl<R> ReplyCell<R> {
             let before = std::mem::replace(&mut inner.phase, Phase::Ready(answer));
             let waker = inner.waker.take();
             drop(inner);
-            drop(before);
+            drop_user(before);
             if let Some(waker) = waker {
                 waker.wake();
             }
+        } else {
+            drop(inner);
+            drop_user(answer);
         }
     }
 
@@ -93,6 +96,9 @@ impl<R> ReplyCell<R> {
         let mut inner = self.0.lock();
         if matches!(inner.phase, Phase::Started) {
             inner.phase = Phase::Held(answer);
+        } else {
+            drop(inner);
+            drop_user(answer);
         }
     }
 
@@ -120,7 +126,7 @@ impl<R> ReplyCell<R> {
         };
         let before = std::mem::replace(&mut inner.phase, Phase::Over);
         drop(inner);
-        drop(before);
+        drop_user(before);
         given_up
     }
 }
@@ -175,10 +181,17 @@ impl<R: Send> Held for ReplyCell<R> {
         let before = std::mem::replace(&mut inner.phase, Phase::Ready(Answer::Failed(error)));
         let waker = inner.waker.take();
         drop(inner);
-        drop(before);
+        drop_user(before);
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl<R> Drop for ReplyCell<R> {
+    /// An answer that nobody has taken goes with whoever held the cell last.
+    fn drop(&mut self) {
+        drop_user(std::mem::replace(&mut self.0.get_mut().phase, Phase::Over));
     }
 }
 

@@ -1,6 +1,8 @@
-//! Polling a handler: inside its scope, with its panics caught, and ended with the node.
+//! Polling a handler: inside its scope, with its panics caught, and ended with the node; and letting go of what is the
+//! user's.
 
 use std::{
+    any::Any,
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
@@ -19,8 +21,39 @@ use crate::{
 /// Why a handler did not end by itself.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    Panicked,
+    /// With what it said.
+    Panicked(String),
     Ended(End),
+}
+
+/// What a panic said.
+fn words(panic: Box<dyn Any + Send>) -> String {
+    let panic = match panic.downcast::<String>() {
+        Ok(words) => return *words,
+        Err(panic) => panic,
+    };
+    match panic.downcast::<&'static str>() {
+        Ok(words) => (*words).to_owned(),
+        Err(panic) => {
+            // It may be anything of the user's, and panic in its turn as it is dropped.
+            std::mem::forget(panic);
+            "a panic without words".to_owned()
+        }
+    }
+}
+
+/// Runs something of the user's that stands outside of every handler, on a path that must go on.
+pub(crate) fn guard(what: &str, run: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        tracing::error!(panic = words(panic), "{what} panicked");
+    }
+}
+
+/// Drops something of the user's, whose `Drop` may panic, on a path that must go on.
+pub(crate) fn drop_user<T>(value: T) {
+    if std::mem::needs_drop::<T>() {
+        guard("a value that was dropped", || drop(value));
+    }
 }
 
 /// Polls once, inside `scope`.
@@ -32,7 +65,7 @@ fn poll_inside<F: Future + ?Sized>(
     match scope::enter(scope, || catch_unwind(AssertUnwindSafe(|| future.poll(cx)))) {
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
         Ok(Poll::Pending) => Poll::Pending,
-        Err(_) => Poll::Ready(Err(Stop::Panicked)),
+        Err(panic) => Poll::Ready(Err(Stop::Panicked(words(panic)))),
     }
 }
 
@@ -43,13 +76,14 @@ pub(crate) async fn supervise<A: Actor, F: Future>(
     scope: &mut Option<Box<Scope>>,
     future: F,
 ) -> Result<F::Output, Stop> {
-    let mut future = pin!(future);
+    let mut future = pin!(Some(future));
     let mut flushed = false;
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         if let Some(end) = slot.shared().ended() {
             return Poll::Ready(Err(Stop::Ended(end)));
         }
-        let polled = poll_inside(scope, future.as_mut(), cx);
+        let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let polled = poll_inside(scope, running, cx);
         if polled.is_pending() {
             if !std::mem::replace(&mut flushed, true) {
                 slot.rows.flush();
@@ -58,7 +92,9 @@ pub(crate) async fn supervise<A: Actor, F: Future>(
         }
         polled
     })
-    .await
+    .await;
+    guard("a handler that was dropped", || future.set(None));
+    ended
 }
 
 /// A `&self` handler and what belongs to it. Its box is used again while handlers end without suspending.

@@ -23,6 +23,7 @@ use crate::{
     partition::{ActorRows, CommitObserver},
     registry::Registry,
     reply::Held,
+    run::drop_user,
     worker::Worker,
 };
 
@@ -154,7 +155,7 @@ impl<A: Actor> Slot<A> {
             Err((overload, envelope)) => {
                 shared.uncount_queued(1);
                 drop(state);
-                drop(envelope);
+                drop_user(envelope);
                 Err(SendError::Refused(CallError::Overloaded(overload)))
             }
         }
@@ -269,7 +270,7 @@ impl<A: Actor> Slot<A> {
         if state.closed.is_some() {
             state.task = Task::Idle(None);
             drop(state);
-            drop(activation);
+            drop_user(activation);
             return Ok(());
         }
         let active = activation.is_some();
@@ -308,6 +309,8 @@ impl<A: Actor> Slot<A> {
         let retires = state.mailbox.is_empty() && self.rows.is_settled();
         if retires {
             state.closed = Some(Closed::Retired);
+            // Clients may keep the slot; its passivation could not drop what was not yet durable.
+            self.rows.drop_cache();
         }
         retires
     }
@@ -427,7 +430,6 @@ impl<A: Actor> AnySlot for Slot<A> {
         let tasks = [state.parked.take(), state.suspended.take()];
         drop(state);
         self.shared().uncount_queued(queue.len());
-        drop(activation);
         tasks.into_iter().flatten().chain(room).for_each(Waker::wake);
         let error = end.error(Outcome::NotApplied);
         for envelope in queue {
@@ -435,7 +437,9 @@ impl<A: Actor> AnySlot for Slot<A> {
                 Some(reply) => reply.fail(error.clone()),
                 None => self.shared().count_dropped_cast(self.name(), &error),
             }
+            drop_user(envelope.message);
         }
         self.rows.end(end);
+        drop_user(activation);
     }
 }

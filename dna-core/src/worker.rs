@@ -17,7 +17,7 @@ use crate::{
     mailbox::{Envelope, Next},
     outcome::Outcome,
     reply::{Answer, Held, ReplyCell},
-    run::{SharedRun, Stop, Suspended, supervise},
+    run::{SharedRun, Stop, Suspended, drop_user, supervise},
     runtime,
     schedule::Timers,
     scope::{Chain, Scope},
@@ -120,7 +120,7 @@ impl<A: Actor> Worker<A> {
         while let Some(envelope) = self.batch.pop_front() {
             wait_for_room(&self.slot).await;
             if !self.is_wanted(&envelope) || !self.activate(Cause::of(&envelope)).await || !start(&envelope) {
-                skip(&envelope);
+                skip(envelope);
             } else if runs_alone(&envelope) {
                 self.handle_alone(envelope).await;
             } else {
@@ -160,7 +160,7 @@ impl<A: Actor> Worker<A> {
         if self.activation.as_ref().is_some_and(|activation| activation.generation == generation) {
             return true;
         }
-        drop(self.activation.take());
+        self.drop_activation();
         let timers = Arc::new(Timers::default());
         let context = Context::new(&self.slot, timers.clone());
         self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect(), generation);
@@ -211,7 +211,7 @@ impl<A: Actor> Worker<A> {
         }
         let slot = self.slot.clone();
         if !finish::message(&slot, self.scope(), envelope.reply, handled) {
-            self.activation = None;
+            self.drop_activation();
         }
     }
 
@@ -261,6 +261,7 @@ impl<A: Actor> Worker<A> {
         }
         if let Some(end) = slot.shared().ended() {
             for run in suspended.iter_mut().filter_map(|suspended| suspended.0.take()) {
+                drop_user(run.handler);
                 self.scope = run.scope;
                 finish::message(&slot, self.scope(), run.reply, Err(Stop::Ended(end)));
             }
@@ -269,6 +270,8 @@ impl<A: Actor> Worker<A> {
         drop(spare);
         if survives {
             self.activation = Some(activation);
+        } else {
+            drop_user(activation);
         }
     }
 
@@ -282,7 +285,7 @@ impl<A: Actor> Worker<A> {
             if self.is_wanted(&envelope) && start(&envelope) {
                 return Some(envelope);
             }
-            skip(&envelope);
+            skip(envelope);
         }
         None
     }
@@ -299,7 +302,7 @@ impl<A: Actor> Worker<A> {
                 || (given.is_empty() && !self.activate(Cause::of(&envelope)).await)
                 || !start(&envelope)
             {
-                skip(&envelope);
+                skip(envelope);
                 continue;
             }
             let (event, answer) = events::event(envelope.message);
@@ -309,11 +312,23 @@ impl<A: Actor> Worker<A> {
             waiting.extend(envelope.waiting);
             timers.extend(envelope.timer);
         }
-        let Some(activation) = self.activation.as_deref_mut() else { return };
         if given.is_empty() {
             return;
         }
         let slot = self.slot.clone();
+        let Some(activation) = self.activation.as_deref_mut() else {
+            // A commit was refused meanwhile: it is as if the hook had run and its writes had been refused.
+            given.into_iter().for_each(drop_user);
+            timers.iter().for_each(|timer| timer.handled());
+            let error = slot.rows.why_refused();
+            for (reply, _) in replies {
+                match reply {
+                    Some(reply) => reply.fail(error.clone()),
+                    None => slot.shared().count_dropped_cast(slot.name(), &error),
+                }
+            }
+            return;
+        };
         let actor = &mut activation.actor;
         let handler = async { actor.handle_events(events::Events::new(given)).await };
         self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone())).begin(
@@ -335,11 +350,14 @@ impl<A: Actor> Worker<A> {
             Err(stop) => Some(finish::stopped(&slot, scope, &stop)),
         };
         if !survives {
-            self.activation = None;
+            self.drop_activation();
         }
         for (reply, answer) in replies {
             let answer = match (&failure, answer.take()) {
-                (Some(error), _) => Answer::Failed(error.clone()),
+                (Some(error), unsent) => {
+                    drop_user(unsent);
+                    Answer::Failed(error.clone())
+                }
                 (None, Some(reply)) => Answer::Reply { reply, outcome },
                 (None, None) => Answer::Failed(CallError::Unanswered),
             };
@@ -379,7 +397,7 @@ impl<A: Actor> Worker<A> {
             self.finish_hook(ended);
             self.slot.rows.flush();
         }
-        self.activation = None;
+        self.drop_activation();
         self.slot.rows.drop_cache();
     }
 
@@ -387,9 +405,13 @@ impl<A: Actor> Worker<A> {
         let generation = self.slot.rows.generation();
         let valid = self.activation.as_ref().is_some_and(|activation| activation.generation == generation);
         if !valid {
-            self.activation = None;
+            self.drop_activation();
         }
         valid
+    }
+
+    fn drop_activation(&mut self) {
+        drop_user(self.activation.take());
     }
 
     fn finish_hook(&mut self, ended: Result<(), Stop>) {
@@ -397,7 +419,7 @@ impl<A: Actor> Worker<A> {
         let error = match ended {
             Ok(()) => finish::writes(&slot, self.scope(), true).err(),
             Err(stop) => {
-                self.activation = None;
+                self.drop_activation();
                 Some(finish::stopped(&slot, self.scope(), &stop))
             }
         };
@@ -415,11 +437,14 @@ impl<A: Actor> Drop for Worker<A> {
         if progress == Progress::AtWork {
             self.slot.pause();
         }
-        drop(self.activation.take());
+        self.drop_activation();
         let outcome = Outcome::NotApplied;
         let error = self.slot.shared().ended().map_or(CallError::Stopped { outcome }, |end| end.error(outcome));
-        for reply in self.batch.drain(..).filter_map(|envelope| envelope.reply) {
-            reply.fail(error.clone());
+        for envelope in self.batch.drain(..) {
+            if let Some(reply) = &envelope.reply {
+                reply.fail(error.clone());
+            }
+            drop_user(envelope);
         }
         if matches!(progress, Progress::Waiting | Progress::AtWork) {
             self.slot.abandon();
@@ -453,8 +478,9 @@ fn start<A: Actor>(envelope: &Envelope<A>) -> bool {
 }
 
 /// Lets go a message that is not handled.
-fn skip<A: Actor>(envelope: &Envelope<A>) {
+fn skip<A: Actor>(envelope: Envelope<A>) {
     if let Some(timer) = &envelope.timer {
         timer.handled();
     }
+    drop_user(envelope);
 }

@@ -122,7 +122,10 @@ impl Committer {
             }
             asked_before = true;
             tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
-            runtime::sleep(pause).await;
+            tokio::select! {
+                () = runtime::sleep(pause) => {}
+                () = self.shared.end() => return Err(CommitError::Unknown),
+            }
             pause = (2 * pause).min(RESEND_PAUSE.1);
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     client::Client,
     name::ActorName,
     registry::{AnyRegistry, Registry},
+    run,
     runtime::{self, Runtime},
     slot::AnySlot,
     store::Store,
@@ -223,10 +224,10 @@ impl EngineInner {
             tracing::error!(?loss, "the node has lost its store and stops");
         }
         for slot in self.slots() {
-            slot.end(end);
+            run::guard("an actor's end", || slot.end(end));
         }
         for registry in self.registries.values() {
-            registry.clear();
+            run::guard("a type's end", || registry.clear());
         }
         self.shared.release();
         process::unregister(self);

@@ -19,6 +19,7 @@ use crate::{
     limits::{HELD_REPLIES_MAX, UNCOMMITTED_BYTES_MAX},
     outcome::Outcome,
     partition::ActorRows,
+    run,
     runtime::Runtime,
     slot::AnySlot,
     store::Store,
@@ -189,21 +190,28 @@ impl Shared {
     pub(super) fn release(&self) {
         let claimed = self.store.lock().take();
         if let Some(store) = claimed {
-            store.detach();
+            run::guard("the store's `detach`", || store.detach());
         }
         self.over.notify_waiters();
         self.sweep.notify_one();
         self.room.notify_waiters();
-        self.to_commit.lock().clear();
-        self.watched.lock().clear();
-        self.idle.lock().clear();
+        // What lies there is dropped behind the locks.
+        let queue = std::mem::take(&mut *self.to_commit.lock());
+        let watched = self.take_watched();
+        let idle = std::mem::take(&mut *self.idle.lock());
+        run::drop_user((queue, watched, idle));
     }
 
     // --- commits -----------------------------------------------------------------------------------------------
 
     /// Puts a name with finished writes into the committer's queue.
     pub(crate) fn enqueue(&self, rows: Arc<ActorRows>) {
-        self.to_commit.lock().push_back(rows);
+        let mut queue = self.to_commit.lock();
+        // Under the lock: behind `release` nothing may come to lie here, it would keep the node alive for ever.
+        if !self.has_ended() {
+            queue.push_back(rows);
+        }
+        drop(queue);
         self.work.notify_one();
     }
 
@@ -318,21 +326,38 @@ impl Shared {
 
     /// Has the sweeper watch a slot until it says that there is nothing to watch.
     pub(crate) fn watch(&self, slot: Arc<dyn AnySlot>) {
-        self.watched.lock().push(slot);
+        self.watch_all(vec![slot]);
     }
 
-    pub(super) fn watched(&self) -> &Mutex<Vec<Arc<dyn AnySlot>>> {
-        &self.watched
+    /// As [`Shared::watch`], for those that were taken and are still to be watched.
+    pub(super) fn watch_all(&self, mut slots: Vec<Arc<dyn AnySlot>>) {
+        let mut watched = self.watched.lock();
+        // Under the lock, as in `enqueue`.
+        if !self.has_ended() {
+            slots.append(&mut watched);
+            std::mem::swap(&mut slots, &mut watched);
+        }
+        drop(watched);
+    }
+
+    pub(super) fn take_watched(&self) -> Vec<Arc<dyn AnySlot>> {
+        std::mem::take(&mut *self.watched.lock())
     }
 
     /// Files a slot as the most recently used idle one.
     pub(crate) fn file_idle(&self, slot: Weak<dyn AnySlot>) {
-        self.idle.lock().push_back(slot);
+        let mut idle = self.idle.lock();
+        if !self.has_ended() {
+            idle.push_back(slot);
+        }
     }
 
     /// Puts a slot that has time yet back to the head of the queue.
     pub(super) fn file_least_recent(&self, slot: Weak<dyn AnySlot>) {
-        self.idle.lock().push_front(slot);
+        let mut idle = self.idle.lock();
+        if !self.has_ended() {
+            idle.push_front(slot);
+        }
     }
 
     pub(super) fn least_recently_used(&self) -> Option<Arc<dyn AnySlot>> {

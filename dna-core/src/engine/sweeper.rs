@@ -4,13 +4,25 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{limits::CLOCK_TICK, runtime, slot::Review};
 
-use super::Shared;
+use super::{End, Shared};
 
 /// How long the sweeper rests at the least, when actors above the bound wake it early.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Ends the node with its sweeper: without one no deadline is kept.
+struct EndsNode(Arc<Shared>);
+
+impl Drop for EndsNode {
+    fn drop(&mut self) {
+        if let Some(engine) = self.0.engine.upgrade() {
+            engine.end(End::Stopped);
+        }
+    }
+}
+
 /// Sweeps until the node has ended.
 pub(super) async fn run(shared: Arc<Shared>) {
+    let _ends = EndsNode(shared.clone());
     while !shared.has_ended() {
         // Ends early, with `Some`, where there are too many activations.
         runtime::within(CLOCK_TICK, shared.sweep.notified()).await;
@@ -30,11 +42,9 @@ fn is_pressed(shared: &Shared) -> bool {
 }
 
 fn sweep_watched(shared: &Shared, now: u64, press: bool) {
-    let mut watched = std::mem::take(&mut *shared.watched().lock());
+    let mut watched = shared.take_watched();
     watched.retain(|slot| slot.sweep(now, press));
-    let mut since = shared.watched().lock();
-    watched.append(&mut since);
-    *since = watched;
+    shared.watch_all(watched);
 }
 
 fn sweep_idle(shared: &Shared, now: u64) {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::oneshot;
 
-use crate::{call_error::CallError, engine::End, outcome::Outcome, reply::Held, scope::Post};
+use crate::{call_error::CallError, engine::End, outcome::Outcome, reply::Held, run, scope::Post};
 
 /// Something that waits for a commit.
 pub(crate) enum Waiting {
@@ -22,7 +22,7 @@ impl Waiting {
     pub(super) fn release(self) {
         match self {
             Waiting::Reply { cell, .. } => cell.release(),
-            Waiting::Posts(posts) => posts.into_iter().for_each(|post| post()),
+            Waiting::Posts(posts) => posts.into_iter().for_each(|post| run::guard("a message on its way", post)),
             // A caller that waits no longer needs no answer.
             Waiting::Call(call) => drop(call.send(())),
         }
@@ -32,7 +32,8 @@ impl Waiting {
     pub(super) fn fail(self, error: impl FnOnce(Outcome) -> CallError) {
         match self {
             Waiting::Reply { cell, outcome, .. } => cell.fail(error(outcome)),
-            Waiting::Posts(_) | Waiting::Call(_) => {}
+            Waiting::Posts(posts) => posts.into_iter().for_each(run::drop_user),
+            Waiting::Call(_) => {}
         }
     }
 

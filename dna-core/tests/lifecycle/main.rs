@@ -14,6 +14,7 @@ mod events;
 mod groups;
 mod hooks;
 mod loss;
+mod leaks;
 mod lost_tasks;
 mod passivation;
 mod refusals;

@@ -233,3 +233,18 @@ async fn a_name_whose_first_message_is_refused_is_not_kept() {
     queued.await.unwrap().unwrap();
     run(&doll(&engine, "7"), vec![]).await.unwrap();
 }
+
+#[tokio::test]
+async fn actors_that_were_passivated_keep_no_cache_however_many_clients_they_have() {
+    let world = World::new();
+    world.on(Hook::Stop, |_| vec![put("last", &"x".repeat(1000))]);
+    let engine = world.start(&Memory::new()).await;
+    let clients: Vec<_> = (0..100).map(|name| doll(&engine, &name.to_string())).collect();
+    for client in &clients {
+        run(client, vec![]).await.unwrap();
+    }
+    engine.passivate_all().await;
+    until("every name is let go", || engine.names_held() == 0).await;
+    assert_eq!(engine.stats().cached_bytes, 0);
+    drop(clients);
+}

@@ -9,8 +9,8 @@ use std::{
 use dna_core::{CallError, Memory, Outcome, Refusal};
 
 use crate::{
-    support::{Step, bump, get, look, put, run},
-    world::{World, doll},
+    support::{Batched, Step, bump, get, look, put, run},
+    world::{World, doll, doll_of},
 };
 
 /// Refuses a group now and then until the test has ended.
@@ -102,4 +102,27 @@ async fn no_activation_outlives_a_refusal_with_what_it_keeps_in_memory() {
     }
     refusals.abort();
     assert_eq!(all.last().copied(), Some(all.len() as u64), "a number is missing");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refusal_while_a_batch_is_collected_leaves_no_caller_without_an_answer() {
+    let world = World::new();
+    let memory = Memory::new();
+    let engine = Arc::new(world.start(&memory).await);
+    memory.faults().refuse_next(1_000_000, Refusal::Busy);
+    let started = tokio::time::Instant::now();
+    let tasks = (0..600).map(|task| {
+        let client = doll_of::<Batched>(&engine, if task % 2 == 0 { "alice" } else { "bob" });
+        tokio::spawn(async move {
+            while started.elapsed() < Duration::from_secs(3) {
+                match run(&client, vec![put("a", "1")]).timeout(Duration::from_secs(4)).await {
+                    Ok(_) | Err(CallError::NotCommitted { outcome: Outcome::NotApplied, .. }) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
 }

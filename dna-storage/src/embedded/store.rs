@@ -101,7 +101,7 @@ impl Embedded {
     /// Waits until everything that was committed before is stored as rows and released in the journal.
     ///
     /// # Errors
-    /// [`DrainError`] if that will not happen any more.
+    /// [`DrainError`] if that will not happen any more, or not now.
     ///
     /// # Cancel safety
     /// Safe: waiting changes nothing.

@@ -309,6 +309,8 @@ impl<A: Actor> Slot<A> {
         let retires = state.mailbox.is_empty() && self.rows.is_settled();
         if retires {
             state.closed = Some(Closed::Retired);
+            // Clients may keep the slot; its passivation could not drop what was not yet durable.
+            self.rows.drop_cache();
         }
         retires
     }

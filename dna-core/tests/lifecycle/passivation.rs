@@ -6,7 +6,7 @@ use dna_core::{CallError, Memory, Overload, Settings};
 
 use crate::{
     support::{Step, bump, get, line, look, put, run, wait},
-    world::{World, begin, doll, until},
+    world::{Hook, World, begin, doll, until},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -232,4 +232,19 @@ async fn a_name_whose_first_message_is_refused_is_not_kept() {
     busy.await.unwrap().unwrap();
     queued.await.unwrap().unwrap();
     run(&doll(&engine, "7"), vec![]).await.unwrap();
+}
+
+#[tokio::test]
+async fn actors_that_were_passivated_keep_no_cache_however_many_clients_they_have() {
+    let world = World::new();
+    world.on(Hook::Stop, |_| vec![put("last", &"x".repeat(1000))]);
+    let engine = world.start(&Memory::new()).await;
+    let clients: Vec<_> = (0..100).map(|name| doll(&engine, &name.to_string())).collect();
+    for client in &clients {
+        run(client, vec![]).await.unwrap();
+    }
+    engine.passivate_all().await;
+    until("every name is let go", || engine.names_held() == 0).await;
+    assert_eq!(engine.stats().cached_bytes, 0);
+    drop(clients);
 }

@@ -115,7 +115,10 @@ impl Committer {
                 return answer;
             }
             tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
-            runtime::sleep(pause).await;
+            tokio::select! {
+                () = runtime::sleep(pause) => {}
+                () = self.shared.end() => return Err(CommitError::Unknown),
+            }
             pause = (2 * pause).min(RESEND_PAUSE.1);
         }
     }

@@ -115,7 +115,7 @@ impl ActorRows {
     /// Whether nothing of this name waits for anything.
     pub(crate) fn is_settled(&self) -> bool {
         let inner = self.inner.lock();
-        inner.buffer.is_settled() && inner.gate.is_empty()
+        inner.buffer.is_settled() && inner.gate.is_empty() && !inner.posting
     }
 
     // --- messages ----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ mod refusals;
 mod schedules;
 mod shared_runs;
 mod shutdown;
+mod slow_store;
 mod storm;
 mod support;
 mod threads;

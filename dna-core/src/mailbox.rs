@@ -38,6 +38,13 @@ pub(crate) struct Envelope<A: Actor> {
     pub(crate) ticket: Option<Ticket>,
 }
 
+impl<A: Actor> Envelope<A> {
+    /// Whether it is a cast that waited for room, and that its sender has taken back.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.ticket.as_ref().is_some_and(Ticket::is_claimed)
+    }
+}
+
 /// Settles whether a cast that waits for room is started or withdrawn: whoever claims it first decides.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ticket(Arc<AtomicBool>);
@@ -46,6 +53,11 @@ impl Ticket {
     /// `false`: the other side was first.
     pub(crate) fn claim(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether one of the sides was first already.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 

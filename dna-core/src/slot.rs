@@ -429,8 +429,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         tasks.into_iter().flatten().chain(room).for_each(Waker::wake);
         let error = end.error(Outcome::NotApplied);
         for envelope in queue {
-            match envelope.reply {
+            match &envelope.reply {
                 Some(reply) => reply.fail(error.clone()),
+                None if envelope.is_withdrawn() => {}
                 None => self.shared().count_dropped_cast(self.name(), &error),
             }
             drop_user(envelope.message);

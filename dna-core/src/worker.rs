@@ -138,6 +138,9 @@ impl<A: Actor> Worker<A> {
     fn is_wanted(&mut self, envelope: &Envelope<A>) -> bool {
         // A void activation takes its schedules with it, also what they have sent.
         self.has_valid_activation();
+        if envelope.is_withdrawn() {
+            return false;
+        }
         let shared = self.slot.shared();
         let error = if let Some(end) = shared.ended() {
             end.error(Outcome::NotApplied)

@@ -4,35 +4,41 @@ use std::sync::{Arc, atomic::Ordering};
 
 use crate::{engine::Shared, schedule::Timers};
 
+/// Its fields are dropped in this order.
 pub(crate) struct Activation<A> {
-    /// Fields are dropped in this order.
-    ends: Ends,
+    schedules: Schedules,
     pub(crate) actor: A,
     /// The rows' generation that it was made of. Behind a refused commit it is void.
     pub(crate) generation: u64,
+    _active: Active,
 }
 
-/// What happens when the activation is dropped, before the user's value is.
-struct Ends {
-    timers: Arc<Timers>,
-    shared: Arc<Shared>,
+/// End before the user's value is dropped.
+struct Schedules(Arc<Timers>);
+
+impl Drop for Schedules {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Counts the activation until the user's value has been dropped.
+struct Active(Arc<Shared>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<A> Activation<A> {
     pub(crate) fn new(actor: A, generation: u64, timers: Arc<Timers>, shared: Arc<Shared>) -> Box<Self> {
         shared.count_activation();
-        Box::new(Activation { ends: Ends { timers, shared }, actor, generation })
+        Box::new(Activation { schedules: Schedules(timers), actor, generation, _active: Active(shared) })
     }
 
     /// Ends its schedules.
     pub(crate) fn stop_timers(&self) {
-        self.ends.timers.stop();
-    }
-}
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        self.timers.stop();
-        self.shared.active.fetch_sub(1, Ordering::Relaxed);
+        self.schedules.0.stop();
     }
 }

@@ -41,8 +41,12 @@ pub(crate) struct Envelope<A: Actor> {
 impl<A: Actor> Envelope<A> {
     /// Whether somebody still waits for the message to be started. A cast that was admitted is always wanted.
     fn is_wanted(&self) -> bool {
-        self.reply.as_ref().is_none_or(|reply| reply.is_queued())
-            && self.ticket.as_ref().is_none_or(|ticket| !ticket.is_claimed())
+        self.reply.as_ref().is_none_or(|reply| reply.is_queued()) && !self.is_withdrawn()
+    }
+
+    /// Whether it is a cast that waited for room, and that its sender has taken back.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.ticket.as_ref().is_some_and(Ticket::is_claimed)
     }
 }
 
@@ -51,14 +55,14 @@ impl<A: Actor> Envelope<A> {
 pub(crate) struct Ticket(Arc<AtomicBool>);
 
 impl Ticket {
-    /// Whether one side has claimed it.
-    fn is_claimed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
     /// `false`: the other side was first.
     pub(crate) fn claim(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether one of the sides was first already.
+    fn is_claimed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
     }
 }
 

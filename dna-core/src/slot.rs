@@ -118,8 +118,6 @@ impl<A: Actor> Slot<A> {
         matches!(self.state.lock().closed, Some(Closed::Retired))
     }
 
-    // --- senders -----------------------------------------------------------------------------------------------
-
     /// Puts a message into the mailbox and sees to it that there is a task.
     pub(crate) fn send(
         self: &Arc<Self>,
@@ -194,8 +192,6 @@ impl<A: Actor> Slot<A> {
             self.shared().runtime.spawn(Worker::new(self.clone(), activation).run());
         }
     }
-
-    // --- the task ----------------------------------------------------------------------------------------------
 
     /// What there is to do next; waits until there is something. `None`: the node has ended. Counts the task as busy
     /// until [`Slot::pause`].
@@ -380,7 +376,7 @@ impl<A: Actor> AnySlot for Slot<A> {
             self.registry.remove(self);
         }
         self.shared().uncount_queued(purged.len());
-        drop(purged);
+        drop_user(purged);
         admitted.into_iter().for_each(Waker::wake);
         for (cell, admitted) in expired {
             Held::expire(&*cell, admitted);
@@ -433,8 +429,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         tasks.into_iter().flatten().chain(room).for_each(Waker::wake);
         let error = end.error(Outcome::NotApplied);
         for envelope in queue {
-            match envelope.reply {
+            match &envelope.reply {
                 Some(reply) => reply.fail(error.clone()),
+                None if envelope.is_withdrawn() => {}
                 None => self.shared().count_dropped_cast(self.name(), &error),
             }
             drop_user(envelope.message);

@@ -109,8 +109,6 @@ impl<A: Actor> Worker<A> {
         shared.deadline(shared.settings.call_timeout)
     }
 
-    // --- a batch -----------------------------------------------------------------------------------------------
-
     async fn handle_batch(&mut self) {
         let many = self.batch.len() > 1;
         if A::OPTIONS.handle_events {
@@ -138,6 +136,9 @@ impl<A: Actor> Worker<A> {
     fn is_wanted(&mut self, envelope: &Envelope<A>) -> bool {
         // A void activation takes its schedules with it, also what they have sent.
         self.has_valid_activation();
+        if envelope.is_withdrawn() {
+            return false;
+        }
         let shared = self.slot.shared();
         let error = if let Some(end) = shared.ended() {
             end.error(Outcome::NotApplied)
@@ -289,8 +290,6 @@ impl<A: Actor> Worker<A> {
         }
         None
     }
-
-    // --- hooks -------------------------------------------------------------------------------------------------
 
     /// Gives the whole batch to the actor's `handle_events`, as one message.
     async fn handle_events(&mut self) {

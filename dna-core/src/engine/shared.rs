@@ -51,8 +51,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) runtime: Runtime,
     pub(crate) engine: Weak<EngineInner>,
-    /// The claimed store, until the node has ended.
+    /// The store, until the node has ended.
     store: Mutex<Option<Arc<dyn Store>>>,
+    /// Whether the store is claimed; locked while a commit begins, however long the store takes for that.
+    claimed: Mutex<bool>,
     now: AtomicU64,
     /// No message from outside of handlers is taken any more.
     draining: AtomicBool,
@@ -97,6 +99,7 @@ impl Shared {
             runtime,
             engine,
             store: Mutex::new(Some(store)),
+            claimed: Mutex::new(true),
             now: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
@@ -126,10 +129,11 @@ impl Shared {
         self.store.lock().clone()
     }
 
-    /// Runs `begin` while the store is certainly claimed, so that no commit begins behind the end of the claim.
+    /// Runs `begin` while the store is certainly claimed, so that no commit begins behind the end of the claim. Only the end of
+    /// the claim waits for `begin`.
     pub(super) fn while_claimed<T>(&self, begin: impl FnOnce() -> T) -> Option<T> {
-        let store = self.store.lock();
-        store.is_some().then(begin)
+        let claimed = self.claimed.lock();
+        claimed.then(begin)
     }
 
     /// Ends when the node has ended.
@@ -141,8 +145,6 @@ impl Shared {
             over.await;
         }
     }
-
-    // --- time --------------------------------------------------------------------------------------------------
 
     /// The coarse clock: milliseconds since the node's start, at most a tick old.
     pub(crate) fn now(&self) -> u64 {
@@ -160,8 +162,6 @@ impl Shared {
         let tick = u64::try_from(crate::limits::CLOCK_TICK.as_millis()).unwrap_or(u64::MAX);
         self.now().saturating_add(tick).saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
-
-    // --- the end -----------------------------------------------------------------------------------------------
 
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
@@ -186,12 +186,9 @@ impl Shared {
         first
     }
 
-    /// Gives back the claim on the store, wakes everything that waits on the node itself, and forgets its queues.
+    /// Wakes everything that waits on the node itself, forgets its queues, and gives back the claim on the store.
     pub(super) fn release(&self) {
-        let claimed = self.store.lock().take();
-        if let Some(store) = claimed {
-            run::guard("the store's `detach`", || store.detach());
-        }
+        let store = self.store.lock().take();
         self.over.notify_waiters();
         self.sweep.notify_one();
         self.room.notify_waiters();
@@ -200,9 +197,12 @@ impl Shared {
         let watched = self.take_watched();
         let idle = std::mem::take(&mut *self.idle.lock());
         run::drop_user((queue, watched, idle));
+        // Last: it may have to wait for a commit that is just beginning.
+        let claimed = std::mem::take(&mut *self.claimed.lock());
+        if let Some(store) = store.filter(|_| claimed) {
+            run::guard("the store's `detach`", || store.detach());
+        }
     }
-
-    // --- commits -----------------------------------------------------------------------------------------------
 
     /// Puts a name with finished writes into the committer's queue.
     pub(crate) fn enqueue(&self, rows: Arc<ActorRows>) {
@@ -278,8 +278,6 @@ impl Shared {
             room.await;
         }
     }
-
-    // --- messages and actors -----------------------------------------------------------------------------------
 
     /// Counts a message that is about to be queued. `false`: the node has too many already.
     pub(crate) fn count_queued(&self) -> bool {

@@ -168,8 +168,6 @@ impl Buffer {
         self.taken + self.writes.len() as u64 + 1
     }
 
-    // --- writing -----------------------------------------------------------------------------------------------
-
     /// Sets (`Some`) or deletes (`None`) a row. What can never be committed becomes the message's fault.
     pub(super) fn write(&mut self, module: usize, key: Bytes, value: Option<Bytes>) {
         let position = self.next_position();
@@ -239,8 +237,6 @@ impl Buffer {
     pub(super) fn fail(&mut self, error: WriteError) {
         self.fault.get_or_insert(error);
     }
-
-    // --- the end of a message ----------------------------------------------------------------------------------
 
     /// Where the running message stands now.
     pub(super) fn savepoint(&self) -> Savepoint {
@@ -315,8 +311,6 @@ impl Buffer {
         Ok(bytes)
     }
 
-    // --- committing --------------------------------------------------------------------------------------------
-
     /// Takes the next part of the finished writes, if it fits into `room` bytes. `None`: nothing waits, or it does not
     /// fit.
     pub(super) fn take(&mut self, room: usize) -> Option<Taken> {
@@ -377,8 +371,6 @@ impl Buffer {
         self.undo.clear();
         (self.tail_bytes, self.message_bytes, self.fault) = (0, 0, None);
     }
-
-    // --- reading -----------------------------------------------------------------------------------------------
 
     /// Looks a row up.
     pub(super) fn get(&mut self, module: usize, key: &[u8]) -> Found {
@@ -443,8 +435,6 @@ impl Buffer {
         }
         overlay
     }
-
-    // --- the cache ---------------------------------------------------------------------------------------------
 
     fn evict_if_full(&mut self) {
         if self.cached_bytes > self.evict_at.max(ACTOR_CACHE_BYTES_MAX) {

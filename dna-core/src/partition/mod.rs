@@ -132,8 +132,6 @@ impl ActorRows {
         inner.buffer.is_settled() && inner.gate.is_empty() && !inner.posting
     }
 
-    // --- messages ----------------------------------------------------------------------------------------------
-
     pub(crate) fn savepoint(&self) -> Savepoint {
         self.inner.lock().buffer.savepoint()
     }
@@ -224,8 +222,6 @@ impl ActorRows {
             None => CallError::NotCommitted { refusal: inner.refusal.unwrap_or(Refusal::Unavailable), outcome },
         }
     }
-
-    // --- the committer -----------------------------------------------------------------------------------------
 
     /// Whether the committer still has to come back to this name.
     pub(crate) fn is_queued(&self) -> bool {
@@ -331,8 +327,6 @@ impl ActorRows {
             waiting.end(end, position <= in_doubt);
         }
     }
-
-    // --- the cache ---------------------------------------------------------------------------------------------
 
     /// What the cache holds, as it is counted in the node's total.
     pub(crate) fn cached_bytes(&self) -> usize {

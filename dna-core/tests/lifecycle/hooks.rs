@@ -167,3 +167,45 @@ async fn what_after_persist_sends_out_is_handled() {
     until("bob has it", || engine.stats().activations == 2).await;
     assert_eq!(look(&doll_of::<Notified>(&engine, "bob"), vec![get("n")]).await.unwrap(), [line("1")]);
 }
+
+/// Notes what is logged on its thread.
+struct Log(std::sync::Mutex<Vec<String>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut line = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            line += &format!("{field}={value:?} ");
+        });
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn the_log_names_the_actor_that_panicked_and_says_with_what() {
+    let log = Arc::new(Log(std::sync::Mutex::default()));
+    let _logging = tracing::subscriber::set_default(log.clone());
+    let world = World::new();
+    let engine = world.start(&Memory::new()).await;
+    run(&doll(&engine, "alice"), vec![Step::Panic]).await.unwrap_err();
+    let logged = log.0.lock().unwrap().clone();
+    let mut lines = logged.iter().filter(|line| line.contains("a handler panicked"));
+    let line = lines.next().unwrap();
+    assert!(line.contains("told to panic") && line.contains("alice"), "{line}");
+}

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use dna_core::{CallError, Memory, Overload, Settings};
 
 use crate::{
-    support::{Step, bump, get, line, look, put, run, wait},
-    world::{World, begin, doll, until},
+    support::{Step, Tight, bump, get, line, look, put, run, wait},
+    world::{Hook, World, begin, doll, doll_of, until},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -247,4 +247,22 @@ async fn actors_that_were_passivated_keep_no_cache_however_many_clients_they_hav
     until("every name is let go", || engine.names_held() == 0).await;
     assert_eq!(engine.stats().cached_bytes, 0);
     drop(clients);
+}
+
+#[tokio::test]
+async fn a_cast_that_was_withdrawn_does_not_activate_its_actor() {
+    let world = World::new();
+    let engine = world.start(&Memory::new()).await;
+    let alice = doll_of::<Tight>(&engine, "alice");
+    let first = begin(run(&alice, vec![wait("door"), Step::Panic])).await;
+    until("it is at work", || world.times("at door") == 1).await;
+    for _ in 0..3 {
+        assert!(futures_util::poll!(&mut run(&alice, vec![])).is_pending());
+    }
+    assert!(futures_util::poll!(&mut run(&alice, vec![]).cast()).is_pending(), "it waits for room");
+    world.open("door");
+    first.await.unwrap().unwrap_err();
+    until("the name is let go", || engine.names_held() == 0).await;
+    let stats = engine.stats();
+    assert_eq!((stats.activations, stats.dropped_casts), (1, 0));
 }

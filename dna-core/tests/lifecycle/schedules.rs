@@ -238,3 +238,14 @@ async fn an_activation_has_so_many_schedules_and_not_one_more() {
     }
     assert!(took, "a schedule that was cancelled still counts");
 }
+
+#[tokio::test]
+async fn the_schedules_of_an_actor_end_before_it_is_dropped() {
+    let world = World::new();
+    let engine = world.start(&Memory::new()).await;
+    let alice = doll(&engine, "alice");
+    run(&alice, vec![Step::Every("tick".into(), 3_600_000, true, vec![])]).await.unwrap();
+    run(&alice, vec![Step::Panic]).await.unwrap_err();
+    until("it is dropped", || world.alive() == 0).await;
+    assert_eq!(world.outlived(), 0);
+}

@@ -204,3 +204,18 @@ async fn every_caller_is_answered_when_the_engine_is_dropped_and_the_store_is_fr
         assert_eq!(world.running(), 0);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_ends_does_not_sit_out_the_pause_before_a_group_is_sent_again() {
+    let world = World::new();
+    let memory = Memory::new();
+    let engine = world.start_with(&memory, |settings| settings.shutdown_timeout = Duration::from_secs(1)).await;
+    memory.faults().lose_next_requests(1_000);
+    let writer = begin(run(&doll(&engine, "alice"), vec![put("a", "1")])).await;
+    // It is a second long by now, and has just begun anew: 1 + 2 + .. + 512 ms, and 2 s.
+    tokio::time::sleep(Duration::from_millis(3_030)).await;
+    let begun = tokio::time::Instant::now();
+    engine.shutdown().await.unwrap_err();
+    writer.await.unwrap().unwrap_err();
+    assert!(begun.elapsed() < Duration::from_millis(1_100), "{:?}", begun.elapsed());
+}

@@ -41,6 +41,8 @@ pub(crate) struct World {
     most_beside: AtomicUsize,
     overlaps: Mutex<Vec<String>>,
     alive: AtomicUsize,
+    /// How many actors were dropped while schedules were running.
+    outlived: AtomicUsize,
     /// How many actors are still to panic when they are dropped.
     panics_on_drop: AtomicUsize,
 }
@@ -58,6 +60,7 @@ impl World {
             most_beside: AtomicUsize::new(0),
             overlaps: Mutex::default(),
             alive: AtomicUsize::new(0),
+            outlived: AtomicUsize::new(0),
             panics_on_drop: AtomicUsize::new(0),
         });
         WORLDS.lock().unwrap().insert(namespace, Arc::downgrade(&world));
@@ -152,6 +155,11 @@ impl World {
         self.alive.load(Ordering::Relaxed)
     }
 
+    /// How many actors were dropped while schedules of their world were running.
+    pub(crate) fn outlived(&self) -> usize {
+        self.outlived.load(Ordering::Relaxed)
+    }
+
     /// Has the next actor that is dropped panic.
     pub(crate) fn panic_on_drop(&self) {
         self.panics_on_drop.fetch_add(1, Ordering::Relaxed);
@@ -185,6 +193,9 @@ pub(crate) struct Alive(Arc<World>);
 impl Drop for Alive {
     fn drop(&mut self) {
         self.0.alive.fetch_sub(1, Ordering::Relaxed);
+        if self.0.schedules.lock().unwrap().values().any(|schedule| !schedule.is_over()) {
+            self.0.outlived.fetch_add(1, Ordering::Relaxed);
+        }
         let mine = |left: usize| left.checked_sub(1);
         if self.0.panics_on_drop.fetch_update(Ordering::Relaxed, Ordering::Relaxed, mine).is_ok() {
             panic!("told to panic when dropped");

@@ -287,7 +287,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         if self.released < through {
             self.release().await?;
         }
-        // The group was stored when this was asked for.
+        debug_assert!(self.released >= through, "what has left the overlay can be released");
         if self.released < through { Err(DrainError::Unavailable) } else { Ok(()) }
     }
 

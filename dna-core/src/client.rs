@@ -13,6 +13,7 @@ use crate::{
     name::ActorName,
     outcome::Outcome,
     registry::Registry,
+    run::drop_user,
     slot::{SendError, Sender, Slot},
 };
 
@@ -79,9 +80,19 @@ pub(crate) trait Destination<A: Actor>: Send + Sync {
 
     fn shared(&self) -> &Arc<Shared>;
 
-    /// Puts a message into the actor's mailbox, wherever its slot is by now.
-    fn send(&self, envelope: Envelope<A>, sender: Sender, no_wait: bool) -> Result<(Arc<Slot<A>>, Place), CallError>;
+    /// Puts a message into the actor's mailbox, wherever its slot is by now. Answers where it stands, if the sender
+    /// `keeps_place`, or if the message has to wait for room.
+    fn send(
+        &self,
+        envelope: Envelope<A>,
+        sender: Sender,
+        no_wait: bool,
+        keeps_place: bool,
+    ) -> Result<Option<Standing<A>>, CallError>;
 }
+
+/// Where a message stands: the slot whose mailbox it is in, and its place there.
+pub(crate) type Standing<A> = (Arc<Slot<A>>, Place);
 
 /// An actor of this node.
 struct Target<A: Actor> {
@@ -105,24 +116,33 @@ impl<A: Actor> Destination<A> for Target<A> {
         mut envelope: Envelope<A>,
         sender: Sender,
         no_wait: bool,
-    ) -> Result<(Arc<Slot<A>>, Place), CallError> {
+        keeps_place: bool,
+    ) -> Result<Option<Standing<A>>, CallError> {
         if let Some(end) = self.registry.shared.ended() {
             return Err(end.error(Outcome::NotApplied));
         }
-        let mut known = self.slot.lock().clone();
+        // Nothing of the user's runs under this lock: it could send through the same handle.
+        let mut known = self.slot.lock();
         loop {
-            let slot = known.take().unwrap_or_else(|| {
-                let slot = self.registry.slot(&self.address);
-                *self.slot.lock() = Some(slot.clone());
-                slot
-            });
+            let slot = known.get_or_insert_with(|| self.registry.slot(&self.address));
             match slot.send(envelope, sender, no_wait) {
-                Ok(place) => return Ok((slot, place)),
-                Err(SendError::Refused(error)) => {
+                Ok((place, errand)) => {
+                    let place = (keeps_place || place.ticket.is_some()).then(|| (slot.clone(), place));
+                    drop(known);
+                    errand.run();
+                    return Ok(place);
+                }
+                Err(SendError::Refused(error, envelope)) => {
+                    let slot = slot.clone();
+                    drop(known);
                     slot.retire_if_unused();
+                    drop_user(envelope);
                     return Err(error);
                 }
-                Err(SendError::Retired(back)) => envelope = back,
+                Err(SendError::Retired(back)) => {
+                    envelope = back;
+                    *known = None;
+                }
             }
         }
     }

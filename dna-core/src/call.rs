@@ -130,10 +130,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
         }
     }
 
-    /// Sends the message, unless it has been sent.
+    /// Sends the message.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        if self.sent.is_some() {
-            return Poll::Ready(Ok(()));
+        if self.dispatch.leaves_at_once() {
+            let route = self.dispatch.route_outside();
+            return Poll::Ready(route.and_then(|route| self.send(route, cx)));
         }
         let Poll::Ready(route) = self.dispatch.poll_route(cx) else {
             // No mailbox has the call yet, so that nobody else keeps its deadline.
@@ -147,7 +148,10 @@ impl<A: Actor, T, E> Call<A, T, E> {
             }
             return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
         };
-        let route = route?;
+        Poll::Ready(route.and_then(|route| self.send(route, cx)))
+    }
+
+    fn send(&mut self, route: Route, cx: &mut Context<'_>) -> Result<(), CallError> {
         let message = self.dispatch.take_message()?;
         let cell = Arc::new(ReplyCell::new(cx.waker().clone()));
         let envelope = Envelope {
@@ -169,7 +173,23 @@ impl<A: Actor, T, E> Call<A, T, E> {
             self.timer = own.map(|timeout| Box::pin(target.shared().runtime.timer(timeout)));
         }
         self.sent = Some(Sent { cell, stands });
-        Poll::Ready(Ok(()))
+        Ok(())
+    }
+
+    /// Gives the call up once its own timer has run out.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<E>>> {
+        let (Some(sent), Some(timer)) = (&self.sent, &mut self.timer) else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        let given_up = sent.cell.give_up();
+        let answer = match sent.cell.poll(cx) {
+            Poll::Ready(answer) if given_up == GivenUp::Answered => answer,
+            _ => {
+                let admitted = sent.stands.as_ref().is_none_or(|(slot, place)| slot.is_admitted(place));
+                Answer::Failed(timed_out(given_up, admitted))
+            }
+        };
+        (self.sent, self.timer) = (None, None);
+        Poll::Ready(self.answer(answer))
     }
 }
 
@@ -186,18 +206,7 @@ impl<A: Actor, T, E> Future for Call<A, T, E> {
         } else if let Err(error) = ready!(self.poll_sent(cx)) {
             return Poll::Ready(Err(widen(error)));
         }
-        let Call { sent: Some(sent), timer: Some(timer), .. } = &mut *self else { return Poll::Pending };
-        ready!(timer.as_mut().poll(cx));
-        let given_up = sent.cell.give_up();
-        let answer = match sent.cell.poll(cx) {
-            Poll::Ready(answer) if given_up == GivenUp::Answered => answer,
-            _ => {
-                let admitted = sent.stands.as_ref().is_none_or(|(slot, place)| slot.is_admitted(place));
-                Answer::Failed(timed_out(given_up, admitted))
-            }
-        };
-        (self.sent, self.timer) = (None, None);
-        Poll::Ready(self.answer(answer))
+        if self.timer.is_some() { self.poll_timer(cx) } else { Poll::Pending }
     }
 }
 
@@ -313,19 +322,30 @@ struct Route {
 }
 
 impl<A: Actor> Dispatch<A> {
-    /// The way of the message; `waits` says whether the sender waits for an answer.
-    fn route(&mut self, waits: bool) -> Result<Route, CallError> {
-        let target = self.target.as_ref().map_err(Clone::clone)?;
-        let shared = target.shared();
-        let own = match self.deadline {
+    /// Whether no handler sends it.
+    fn leaves_at_once(&self) -> bool {
+        self.gate.is_none() && !scope::is_inside()
+    }
+
+    /// The way of a message that no handler sends.
+    fn route_outside(&mut self) -> Result<Route, CallError> {
+        let shared = self.target()?.shared();
+        let deadline = match self.deadline {
             Some(deadline) => deadline,
             None => shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout)),
         };
-        self.deadline = Some(own);
+        self.deadline = Some(deadline);
+        Ok(Route { deadline, waiting: None, sender: Sender::Outside, inside: false })
+    }
+
+    /// The way of the message; `waits` says whether the sender waits for an answer.
+    fn route(&mut self, waits: bool) -> Result<Route, CallError> {
+        let outside = self.route_outside()?;
+        let own = outside.deadline;
+        let target = self.target.as_ref().map_err(Clone::clone)?;
+        let shared = target.shared();
         scope::with(|scope| {
-            let Some(scope) = scope else {
-                return Ok(Route { deadline: own, waiting: None, sender: Sender::Outside, inside: false });
-            };
+            let Some(scope) = scope else { return Ok(outside) };
             let neighbour = scope.engine.ptr_eq(&shared.engine);
             let mut waiting = None;
             if waits {

@@ -167,6 +167,9 @@ pub(crate) trait Held: Send + Sync {
     /// Whether its handler has begun and not ended.
     fn is_started(&self) -> bool;
 
+    /// Whether the caller has its answer, or may take it, or waits no longer.
+    fn is_answered(&self) -> bool;
+
     /// The deadline has passed; `admitted` says whether the mailbox had had room for the message.
     fn expire(&self, admitted: bool);
 }
@@ -186,6 +189,10 @@ impl<R: Send> Held for ReplyCell<R> {
 
     fn is_started(&self) -> bool {
         self.phase() == STARTED
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.phase(), READY | OVER)
     }
 
     fn expire(&self, admitted: bool) {

@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, Weak},
     task::{Poll, Waker},
 };
 
@@ -137,6 +137,7 @@ impl<A: Actor> Slot<A> {
         self.rows.name()
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.registry.shared
     }
@@ -222,17 +223,21 @@ impl<A: Actor> Slot<A> {
                 return Poll::Pending;
             };
             drop(state);
-            shared.busy.fetch_add(1, Ordering::AcqRel);
-            shared.uncount_queued(batch.len());
+            shared.begin_work(batch.len());
             admitted.into_iter().for_each(Waker::wake);
             Poll::Ready(Some(next))
         })
         .await
     }
 
+    /// Lets go of calls that are answered.
+    pub(crate) fn forget_answered(&self) {
+        self.state.lock().mailbox.forget_answered();
+    }
+
     /// The task has done what [`Slot::next`] gave it.
     pub(crate) fn pause(&self) {
-        self.shared().busy.fetch_sub(1, Ordering::AcqRel);
+        self.shared().end_work();
     }
 
     /// The task is gone, and its activation with it: tells the callers whose messages it had begun, and has the others

@@ -138,6 +138,7 @@ impl<A: Actor> Worker<A> {
         self.slot.rows.flush();
         if many {
             // Whoever was answered goes first: what they send next makes the next batch.
+            self.slot.forget_answered();
             runtime::yield_now().await;
         }
     }

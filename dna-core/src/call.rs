@@ -104,16 +104,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
 
     /// Makes it one-way: nobody waits for an answer.
     pub fn cast(mut self) -> Cast<A> {
-        let message = self.dispatch.message.take();
-        let Dispatch { target, timeout, no_wait, .. } = &self.dispatch;
-        let dispatch = Dispatch {
-            target: target.clone(),
-            message,
-            timeout: *timeout,
-            no_wait: *no_wait,
-            deadline: None,
-            gate: None,
-        };
+        let Dispatch { target, message, timeout, no_wait, .. } = &mut self.dispatch;
+        // The call is over with this; what is left of it goes nowhere.
+        let target = std::mem::replace(target, Err(CallError::NoNode));
+        let message = message.take();
+        let dispatch = Dispatch { target, message, timeout: *timeout, no_wait: *no_wait, deadline: None, gate: None };
         Cast { dispatch, waiting: None, timer: None }
     }
 
@@ -254,7 +249,8 @@ impl<A: Actor> Future for Cast<A> {
 impl<A: Actor> Cast<A> {
     /// Sends the message, or puts it into the outbox of the handler that this is polled in. `Some`: it waits for room.
     fn send(&mut self) -> Result<Option<Standing<A>>, CallError> {
-        let route = self.dispatch.route(false)?;
+        let route =
+            if self.dispatch.leaves_at_once() { self.dispatch.route_outside()? } else { self.dispatch.route(false)? };
         let message = self.dispatch.take_message()?;
         // Without a time-out of its own it is handled whenever its turn comes.
         let deadline = self.dispatch.timeout.map_or(u64::MAX, |_| route.deadline);

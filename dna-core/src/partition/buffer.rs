@@ -1,4 +1,4 @@
-//! What one name has written and read: uncommitted writes, and a cache of rows, in one ordered map a module.
+//! What one name has written and read: uncommitted writes, and a cache of rows, in one map a module.
 //!
 //! Every write has a position, counted from 1 over the life of the name's buffer. Up to `finished` stand the writes of
 //! messages that ended well, up to `taken` those that the committer has, up to `committed` those that are durable:
@@ -22,6 +22,8 @@ use crate::{
     store::{KeyRange, Write, WriteKind},
     write_error::WriteError,
 };
+
+use super::row_map::RowMap;
 
 /// The position of rows that were read, not written.
 const CLEAN: u64 = 0;
@@ -55,7 +57,7 @@ pub(super) struct Buffer {
 #[derive(Debug)]
 struct ModuleRows {
     name: Arc<str>,
-    rows: BTreeMap<Bytes, Row>,
+    rows: RowMap<Row>,
     /// Uncommitted range deletes.
     deleted: Vec<(u64, KeyRange)>,
     /// The position of the last write, also if it was taken back.
@@ -72,8 +74,16 @@ struct Row {
 #[derive(Debug)]
 struct Undo {
     module: usize,
-    key: Bytes,
+    key: UndoKey,
     before: Option<Row>,
+}
+
+#[derive(Debug)]
+enum UndoKey {
+    /// That of the write at this position.
+    Written(u64),
+    /// Of a row that a range delete has taken.
+    Deleted(Bytes),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +169,7 @@ impl Buffer {
         if let Some(known) = self.modules.iter().position(|module| module.name == *name) {
             return known;
         }
-        self.modules.push(ModuleRows { name: name.clone(), rows: BTreeMap::new(), deleted: Vec::new(), last_write: 0 });
+        self.modules.push(ModuleRows { name: name.clone(), rows: RowMap::new(), deleted: Vec::new(), last_write: 0 });
         self.modules.len() - 1
     }
 
@@ -195,11 +205,11 @@ impl Buffer {
             self.cached_bytes -= row_bytes(&key, before);
         }
         let kind = match value {
-            Some(value) => WriteKind::Put { key: key.clone(), value },
-            None => WriteKind::Delete { key: key.clone() },
+            Some(value) => WriteKind::Put { key, value },
+            None => WriteKind::Delete { key },
         };
         self.writes.push_back(Some(Write { module: rows.name.clone(), kind }));
-        self.undo.push(Undo { module, key, before });
+        self.undo.push(Undo { module, key: UndoKey::Written(position), before });
     }
 
     /// Deletes every row of a range.
@@ -221,7 +231,7 @@ impl Buffer {
             if let Some(before) = &before {
                 self.cached_bytes -= row_bytes(&key, before);
             }
-            self.undo.push(Undo { module, key, before });
+            self.undo.push(Undo { module, key: UndoKey::Deleted(key), before });
         }
         rows.last_write = position;
         rows.deleted.push((position, range.clone()));
@@ -259,6 +269,7 @@ impl Buffer {
         self.version += 1;
         while self.undo.len() > to.undo {
             let Some(Undo { module, key, before }) = self.undo.pop() else { break };
+            let Some(key) = self.undone(key) else { continue };
             let Some(rows) = self.modules.get_mut(module) else { continue };
             if let Some(before) = &before {
                 self.cached_bytes += row_bytes(&key, before);
@@ -276,6 +287,19 @@ impl Buffer {
         }
         self.writes.truncate(usize::try_from(to.position.saturating_sub(self.taken)).unwrap_or(usize::MAX));
         self.message_bytes = to.bytes;
+    }
+
+    /// The key that is to be set back. The writes of the running message are all there.
+    fn undone(&self, key: UndoKey) -> Option<Bytes> {
+        let position = match key {
+            UndoKey::Deleted(key) => return Some(key),
+            UndoKey::Written(position) => position,
+        };
+        let index = usize::try_from(position - self.taken - 1).ok()?;
+        match &self.writes.get(index)?.as_ref()?.kind {
+            WriteKind::Put { key, .. } | WriteKind::Delete { key } => Some(key.clone()),
+            WriteKind::DeleteRange { .. } => None,
+        }
     }
 
     /// Takes back everything that the running message wrote, and its fault.
@@ -402,17 +426,18 @@ impl Buffer {
     }
 
     /// What is to be laid over a scan of the store, as far as `limit` rows reach.
-    pub(super) fn overlay(&self, module: usize, range: &KeyRange, limit: usize, reverse: bool) -> Overlay {
+    pub(super) fn overlay(&mut self, module: usize, range: &KeyRange, limit: usize, reverse: bool) -> Overlay {
         let mut overlay = Overlay { rows: BTreeMap::new(), deleted: Vec::new(), range: range.clone() };
-        let Some(rows) = self.modules.get(module) else { return overlay };
+        let committed = self.committed;
+        let Some(rows) = self.modules.get_mut(module) else { return overlay };
         // Mostly nothing waits, and the cached rows need not be looked through.
-        if range.is_empty() || rows.last_write <= self.committed {
+        if range.is_empty() || rows.last_write <= committed {
             return overlay;
         }
         overlay.deleted = rows.deleted.iter().map(|(_, range)| range.clone()).collect();
         let mut puts = 0;
         let mut take = |(key, row): (&Bytes, &Row)| {
-            if row.position <= self.committed {
+            if row.position <= committed {
                 return true;
             }
             overlay.rows.insert(key.clone(), row.value.clone());

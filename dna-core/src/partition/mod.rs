@@ -7,6 +7,7 @@
 mod buffer;
 mod gate;
 mod handle;
+mod row_map;
 mod scan;
 
 use std::sync::{

@@ -8,7 +8,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     error::{KeyText, ModuleError},
-    value_codec::{decode_value, encode_value},
+    key::{EncodeKey, Key},
+    value_codec::{ValueEncodeError, decode_value, encode_row, encode_value},
 };
 
 /// Writes a value under a key. For storage modules of your own.
@@ -20,10 +21,20 @@ use super::{
 pub fn put_value<V: Serialize + 'static>(partition: &Partition, key: Bytes, value: &V) {
     match encode_value(value) {
         Ok(bytes) => partition.put(key, bytes),
-        Err(error) => {
-            partition.fail(WriteError::Serialize { module: partition.module().to_owned(), reason: error.to_string() })
-        }
+        Err(error) => fail(partition, &error),
     }
+}
+
+/// Writes a value under a key, as [`put_value`] does, and encodes both at once.
+pub(super) fn put_row<K: Key, V: Serialize + 'static>(partition: &Partition, key: &impl EncodeKey<K>, value: &V) {
+    match encode_row(key, value) {
+        Ok((key, value)) => partition.put(key, value),
+        Err(error) => fail(partition, &error),
+    }
+}
+
+fn fail(partition: &Partition, error: &ValueEncodeError) {
+    partition.fail(WriteError::Serialize { module: partition.module().to_owned(), reason: error.to_string() });
 }
 
 /// The value under a key, if there is one. For storage modules of your own.

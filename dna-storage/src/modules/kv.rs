@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    access::{get_value, put_value},
+    access::{get_value, put_row},
     error::ModuleError,
     key::{EncodeKey, Key, encode_key},
     limits::GET_MANY_READS_MAX,
@@ -54,7 +54,7 @@ impl<K: Key, V: Serialize + DeserializeOwned + Send + 'static> Kv<K, V> {
     /// # Panics
     /// Outside this actor's own `&mut self` handler.
     pub fn put(&mut self, key: impl EncodeKey<K>, value: V) {
-        put_value(&self.partition, encode_key(&key), &value);
+        put_row(&self.partition, &key, &value);
     }
 
     /// Removes a key and its value, if it is there.

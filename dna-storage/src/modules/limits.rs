@@ -8,3 +8,7 @@ pub const GET_MANY_READS_MAX: usize = 16;
 
 /// What a thread keeps of its encoding buffer after a large key or value, in bytes.
 pub const SCRATCH_KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// Up to how many bytes a value lies in one allocation with its key. A key outlives its value in the cache and keeps
+/// that allocation, so that a large value has one of its own.
+pub const VALUE_BESIDE_KEY_BYTES_MAX: usize = 64;

@@ -4,20 +4,45 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::limits::SCRATCH_KEPT_BYTES_MAX;
+use super::limits::{SCRATCH_KEPT_BYTES_MAX, VALUE_BESIDE_KEY_BYTES_MAX};
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// What `write` has written, in one allocation of exactly its size.
-///
-/// The buffer is taken out while `write` runs, since that is user code: one that encodes in turn finds an empty
-/// buffer, and one that panics loses it. Neither finds a foreign one.
 pub(super) fn collect<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
+    with_buffer(|buffer| write(buffer).map(|()| Bytes::copy_from_slice(buffer)))
+}
+
+/// What `key` and `value` have written. A small value lies in one allocation with its key.
+pub(super) fn collect_pair<E>(
+    key: impl FnOnce(&mut Vec<u8>),
+    value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(Bytes, Bytes), E> {
+    with_buffer(|buffer| {
+        key(buffer);
+        let key_len = buffer.len();
+        value(buffer)?;
+        Ok(if buffer.len() - key_len <= VALUE_BESIDE_KEY_BYTES_MAX {
+            let mut key = Bytes::copy_from_slice(buffer);
+            let value = key.split_off(key_len);
+            (key, value)
+        } else {
+            let (key, value) = buffer.split_at(key_len);
+            (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value))
+        })
+    })
+}
+
+/// Lends `write` the thread's buffer.
+///
+/// The buffer is taken out meanwhile, since `write` is user code: one that encodes in turn finds an empty buffer, and
+/// one that panics loses it. Neither finds a foreign one.
+fn with_buffer<T>(write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.clear();
-    let written = write(&mut buffer).map(|()| Bytes::copy_from_slice(&buffer));
+    let written = write(&mut buffer);
     if buffer.capacity() <= SCRATCH_KEPT_BYTES_MAX {
         // Fails only while the thread ends, when nobody is left to reuse the buffer.
         let _ = BUFFER.try_with(|kept| kept.set(buffer));
@@ -43,6 +68,21 @@ mod tests {
     fn nothing_of_an_earlier_use_is_left() {
         assert_eq!(bytes_of(|buffer| buffer.extend_from_slice(b"long")), &b"long"[..]);
         assert_eq!(bytes_of(|buffer| buffer.push(b's')), &b"s"[..]);
+    }
+
+    #[test]
+    fn a_pair_is_what_was_written_whether_it_lies_together_or_not() {
+        for len in [0, VALUE_BESIDE_KEY_BYTES_MAX, VALUE_BESIDE_KEY_BYTES_MAX + 1] {
+            let value = vec![b'v'; len];
+            let Ok((key, found)) = collect_pair(
+                |buffer| buffer.extend_from_slice(b"key"),
+                |buffer| {
+                    buffer.extend_from_slice(&value);
+                    Ok::<(), Infallible>(())
+                },
+            );
+            assert_eq!((key, found), (Bytes::from("key"), Bytes::from(value)));
+        }
     }
 
     #[test]

@@ -6,7 +6,11 @@ use bytes::Bytes;
 use rmp_serde::{Deserializer, Serializer, decode};
 use serde::{Serialize, de::DeserializeOwned, de::IgnoredAny};
 
-use super::scratch;
+use super::{
+    key::{EncodeKey, Key, encode_key},
+    key_writer::KeyWriter,
+    scratch,
+};
 
 /// Why a value could not be encoded: what its `Serialize` reported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +48,21 @@ pub fn encode_value<V: Serialize + 'static>(value: &V) -> Result<Bytes, ValueEnc
     }
     scratch::collect(|buffer| value.serialize(&mut Serializer::new(buffer).with_struct_map()))
         .map_err(|error| ValueEncodeError { reason: error.to_string() })
+}
+
+/// A key and its value, each as it would be encoded alone.
+pub(super) fn encode_row<K: Key, V: Serialize + 'static>(
+    key: &impl EncodeKey<K>,
+    value: &V,
+) -> Result<(Bytes, Bytes), ValueEncodeError> {
+    if let Some(bytes) = (value as &dyn Any).downcast_ref::<Bytes>() {
+        return Ok((encode_key(key), bytes.clone()));
+    }
+    scratch::collect_pair(
+        |buffer| key.encode_key(&mut KeyWriter::new(buffer)),
+        |buffer| value.serialize(&mut Serializer::new(buffer).with_struct_map()),
+    )
+    .map_err(|error| ValueEncodeError { reason: error.to_string() })
 }
 
 /// The value that these bytes are. For storage modules of your own.

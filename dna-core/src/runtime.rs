@@ -1,4 +1,4 @@
-//! The seam to the runtime: time and spawning enter the engine here and nowhere else, so that a simulator can take
+//! The seam to the runtime: time, randomness and spawning enter the engine here and nowhere else, so that a simulator can take
 //! their place.
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
 
@@ -8,6 +8,7 @@ use tokio::{
     runtime::Handle,
     time::{Instant, Sleep},
 };
+use uuid::Uuid;
 
 /// Where the engine's tasks run, and the clock that they see.
 #[derive(Debug, Clone)]
@@ -53,6 +54,11 @@ pub(crate) fn sleep(duration: Duration) -> Sleep {
 /// Ends with the future, or with `None` after `duration`.
 pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(duration, future).await.ok()
+}
+
+/// A UUID of version 7: the time, then random bits.
+pub(crate) fn fresh_uuid() -> Uuid {
+    Uuid::now_v7()
 }
 
 /// Lets the other tasks of the runtime go first.

@@ -128,7 +128,7 @@ pub use context::{AnyActor, Context, FromContext, OpenError};
 pub use engine::{Actors, Engine, Settings, ShutdownError, StartError, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, Events, Responder};
-pub use memory::Memory;
+pub use memory::{Memory, MemoryCluster};
 pub use module::StorageModule;
 pub use name::{ActorName, NameError};
 pub use outcome::Outcome;

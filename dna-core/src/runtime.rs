@@ -41,6 +41,20 @@ impl Runtime {
     }
 }
 
+/// How long ago something was, by tokio's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// Runs `task` in the background of the runtime that this is called in.
 pub(crate) fn spawn_here(task: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(task));

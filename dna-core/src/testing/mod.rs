@@ -13,12 +13,16 @@ mod claims;
 mod commits;
 mod fixture;
 mod isolation;
+mod lane_store;
 mod reads;
 
 use std::future::Future;
 
-pub use self::fixture::{Committer, actor, delete, delete_range, put, writes};
-pub use crate::memory::{MemoryFaults, MemoryStats};
+pub use self::{
+    fixture::{Committer, actor, delete, delete_range, put, writes},
+    lane_store::LaneStore,
+};
+pub use crate::memory::{ClusterFaults, Fate, FaultPlan, MemoryFaults, MemoryStats, RequestKind, Rule};
 use crate::store::Store;
 
 /// A store as the conformance suite sees it: how to make one, and how to close it and open it again.

@@ -1,5 +1,6 @@
-//! What tests of this crate and of those above it share: the conformance suite of the [`Store`] port, and the faults
-//! of [`Memory`](crate::Memory). Feature `testing`; nothing here is meant for production.
+//! What tests of this crate and of those above it share: the conformance suites of the [`Store`] and the
+//! [`ClusterStore`](crate::ClusterStore) port, and the faults of [`Memory`](crate::Memory) and
+//! [`MemoryCluster`](crate::MemoryCluster). Feature `testing`; nothing here is meant for production.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +11,7 @@
 )]
 
 mod claims;
+mod cluster;
 mod commits;
 mod fixture;
 mod isolation;
@@ -19,6 +21,7 @@ mod reads;
 use std::future::Future;
 
 pub use self::{
+    cluster::ClusterUnderTest,
     fixture::{Committer, actor, delete, delete_range, put, writes},
     lane_store::LaneStore,
 };
@@ -60,6 +63,9 @@ pub fn run(case: impl Future<Output = ()>) {
 pub mod cases {
     pub use super::{claims::*, commits::*, isolation::*, reads::*};
 }
+
+#[doc(hidden)]
+pub use self::cluster::cases as cluster_cases;
 
 /// Expands to one `#[test]` for each case of the conformance suite of [`Store`], run against the
 /// [`StoreUnderTest`] that is named. The docs of [`Store`] show the whole of what a store writes for it.

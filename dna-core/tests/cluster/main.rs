@@ -2,4 +2,9 @@
 //! rule, and it does what its faults say.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
+mod broken_rules;
+mod conformance;
+mod faults;
 mod journals_as_stores;
+mod simulation;
+mod under_test;

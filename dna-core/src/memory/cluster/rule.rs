@@ -58,3 +58,35 @@ pub enum Rule {
     /// Each lane has a journal of its own.
     LanesAreApart,
 }
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Rule; 26] = [
+        Rule::SwapNeedsItsVersion,
+        Rule::LostSwapSaysSo,
+        Rule::ViewIsBounded,
+        Rule::HigherBeatStands,
+        Rule::BeatsArePerNode,
+        Rule::JournalsOpenOnce,
+        Rule::LanesAreBounded,
+        Rule::FloorIsChecked,
+        Rule::SealedRefuses,
+        Rule::SealedIsNotClaimed,
+        Rule::StampsAboveFloor,
+        Rule::StampsAreRaised,
+        Rule::LastTimestampCovers,
+        Rule::RowsGoByTimestamp,
+        Rule::ReadsMergeWhatWaits,
+        Rule::EveryLaneIsSealed,
+        Rule::Replay,
+        Rule::ReplayKeepsStamps,
+        Rule::ReplayLastIncludesStored,
+        Rule::MissingIsAnAlarm,
+        Rule::DamageIsAnError,
+        Rule::DrainWaits,
+        Rule::DrainReleases,
+        Rule::FirstNameStands,
+        Rule::NamePartsStayApart,
+        Rule::LanesAreApart,
+    ];
+}

@@ -31,6 +31,69 @@ use crate::name::ActorName;
 /// Requests may be late: one that was answered [`ClusterError::Unknown`], or whose future was dropped, may be applied at
 /// any later time, until something makes it impossible. Each method says what does.
 ///
+/// An implementation is correct if it passes the suite in `dna_core::cluster_conformance!` (feature `testing`), and if what
+/// a node commits through passes the one of [`Store`](crate::Store):
+///
+/// ```
+/// # #[cfg(feature = "testing")] mod suite {
+/// use dna_core::{
+///     ClusterStore, EntryProblem, MemoryCluster, NodeId, Timestamp,
+///     testing::{ClusterUnderTest, LaneStore, RequestKind, StoreUnderTest},
+/// };
+///
+/// struct MyCluster;
+///
+/// impl ClusterUnderTest for MyCluster {
+///     type Store = MemoryCluster;
+///     type Guard = MemoryCluster;
+///
+///     async fn open() -> (Self::Guard, Self::Store) {
+///         let cluster = MemoryCluster::new();
+///         (cluster.another(), cluster)
+///     }
+///
+///     async fn another(_: &Self::Guard, store: &Self::Store) -> Self::Store {
+///         store.another()
+///     }
+///
+///     async fn hold_rows(_: &Self::Guard, store: &Self::Store) {
+///         store.faults().hold([RequestKind::StoreRows]);
+///     }
+///
+///     async fn release_rows(_: &Self::Guard, store: &Self::Store) {
+///         store.faults().release([RequestKind::StoreRows]);
+///     }
+///
+///     async fn damage_entry(guard: &Self::Guard, node: NodeId, lane: u16, number: u64, problem: EntryProblem) {
+///         guard.faults().damage_entry(node, lane, number, problem);
+///     }
+///
+///     async fn lose_journal(guard: &Self::Guard, node: NodeId, lane: u16) {
+///         guard.faults().lose_journal(node, lane);
+///     }
+/// }
+///
+/// impl StoreUnderTest for MyCluster {
+///     type Store = LaneStore;
+///     type Guard = ();
+///
+///     async fn open() -> (Self::Guard, Self::Store) {
+///         let cluster = MemoryCluster::new();
+///         let journals = cluster.open_journals(NodeId::new(), 1, Timestamp::ZERO).await.unwrap();
+///         ((), LaneStore::new(journals, 0))
+///     }
+/// }
+///
+/// mod of_the_cluster {
+///     dna_core::cluster_conformance!(super::MyCluster);
+/// }
+///
+/// mod of_a_node {
+///     dna_core::store_conformance!(super::MyCluster);
+/// }
+/// # }
+/// ```
+///
 /// # Cancel safety
 /// Every future may be dropped. What it asked for is then as good as answered `Unknown`, if it was polled at all. A
 /// dropped read has no effect.
@@ -144,6 +207,6 @@ pub struct Replayed {
     pub last: Timestamp,
     /// How many entries were stored as rows by this call.
     pub entries: u64,
-    /// How many puts and deletes these came to.
+    /// How many writes of rows these came to: what is written over within them may be left out.
     pub rows: u64,
 }

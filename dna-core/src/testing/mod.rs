@@ -35,6 +35,12 @@ pub trait StoreUnderTest {
     /// What must live as long as the store: a temporary directory, a server, or `()`.
     type Guard: Send;
 
+    /// Why the suite cannot run here, such as a server that is not there, and how to make it run. Each case then says so
+    /// on stdout and passes.
+    fn skipped() -> Option<String> {
+        None
+    }
+
     /// Makes an empty store that nobody has claimed.
     fn open() -> impl Future<Output = (Self::Guard, Self::Store)> + Send;
 
@@ -45,6 +51,16 @@ pub trait StoreUnderTest {
             store.detach();
             (guard, store)
         }
+    }
+}
+
+/// Runs one case of the suite, unless it is skipped.
+#[doc(hidden)]
+#[allow(clippy::print_stdout, reason = "a test that was skipped says so")]
+pub fn run_unless(skipped: Option<String>, case: impl Future<Output = ()>) {
+    match skipped {
+        Some(reason) => println!("skipped: {reason}"),
+        None => run(case),
     }
 }
 
@@ -112,7 +128,8 @@ macro_rules! store_conformance {
         $(
             #[test]
             fn $case() {
-                $crate::testing::run($crate::testing::cases::$case::<$store>());
+                let skipped = <$store as $crate::testing::StoreUnderTest>::skipped();
+                $crate::testing::run_unless(skipped, $crate::testing::cases::$case::<$store>());
             }
         )*
     };

@@ -98,6 +98,7 @@ async fn a_group_whose_answer_was_lost_is_settled_by_asking_again() {
         cluster.faults().next(1, RequestKind::Append, Fate::Refuse);
         assert_eq!(store.commit(group(number, "x")).await, Err(CommitError::Unknown), "in doubt still");
         assert_eq!(store.commit(group(number, "x")).await, Ok(()));
+        assert_eq!(cluster.faults().asked(RequestKind::Append), 3 * number);
     }
     cluster.faults().deliver_stranded();
     assert_eq!(store.commit(group(4, "y")).await, Ok(()));

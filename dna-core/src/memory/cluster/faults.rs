@@ -64,6 +64,11 @@ impl ClusterFaults {
         self.0.deliver_stranded()
     }
 
+    /// How many requests of this kind were made so far, whatever became of them.
+    pub fn asked(&self, kind: RequestKind) -> u64 {
+        self.0.asked(kind)
+    }
+
     /// Sets the wall clock of this connection's machine so far ahead of the database's, or behind it. Journals that are
     /// open already do not notice.
     pub fn set_clock_offset(&self, micros: i64) {

@@ -1,7 +1,11 @@
 //! One node's connection to the database: every request goes over it, and may be delayed, lost or doubled on its way,
 //! and so may its answer.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
@@ -39,6 +43,7 @@ struct State {
     stranded: Vec<Delivery>,
     /// How far the wall clock here is ahead of the database's, in microseconds.
     clock_offset: i64,
+    asked: HashMap<RequestKind, u64>,
 }
 
 /// Why a request has no answer.
@@ -116,7 +121,11 @@ impl Link {
             // Whoever asked may be gone; what it asked for is done all the same.
             Box::new(move |database| drop(answer.send(effect(database))))
         };
-        let fate = self.0.state.lock().plan.fate(kind);
+        let fate = {
+            let mut state = self.0.state.lock();
+            *state.asked.entry(kind).or_default() += 1;
+            state.plan.fate(kind)
+        };
         match fate {
             Fate::Pass => self.send(kind, first),
             Fate::Delay { request, .. } => self.send_after(request, kind, first),
@@ -205,6 +214,10 @@ impl Link {
             free.into_iter().map(|(_, delivery)| delivery).collect()
         };
         self.deliver(deliveries);
+    }
+
+    pub(super) fn asked(&self, kind: RequestKind) -> u64 {
+        self.0.state.lock().asked.get(&kind).copied().unwrap_or_default()
     }
 
     pub(super) fn deliver_stranded(&self) -> usize {

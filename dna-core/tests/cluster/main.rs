@@ -4,6 +4,7 @@
 
 mod broken_rules;
 mod conformance;
+mod engine;
 mod faults;
 mod journals_as_stores;
 mod simulation;

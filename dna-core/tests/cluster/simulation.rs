@@ -4,7 +4,7 @@
 use std::{panic::catch_unwind, sync::Arc, time::Duration};
 
 use dna_core::{
-    ClusterStore, CommitError, Group, MemoryCluster, NodeId, SealError, Store, Timestamp,
+    ClusterStore, CommitError, Group, MemoryCluster, NodeId, Replayed, SealError, Store, Timestamp,
     testing::{Fate, FaultPlan, LaneStore, RequestKind, Rule, actor, put, writes},
 };
 
@@ -21,6 +21,20 @@ const FATES: [Fate; 8] = [
 
 /// How many owners the name has in one run, one after the other.
 const OWNERS: u64 = 6;
+
+/// Rules that a simulation sees missing.
+pub(crate) const TAKEN_OUT_OF_SIMULATION: &[Rule] = &[
+    Rule::SealedRefuses,
+    Rule::Replay,
+    Rule::ReplayKeepsStamps,
+    Rule::ReplayLastIncludesStored,
+    Rule::StampsAboveFloor,
+    Rule::RowsGoByTimestamp,
+    Rule::ReadsMergeWhatWaits,
+    Rule::DrainWaits,
+    Rule::LastTimestampCovers,
+    Rule::DoubtStays,
+];
 
 /// One connection, with faults and a wall clock of its own. The making of journals is left alone, since what is in doubt
 /// there just means another id.
@@ -80,8 +94,19 @@ impl Owner {
     }
 }
 
+/// Seals and replays a node, however often it takes.
+async fn take_over(link: &MemoryCluster, node: NodeId) -> Replayed {
+    loop {
+        match link.seal_and_replay(node, 1).await {
+            Ok(replayed) => return replayed,
+            Err(SealError::Store(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 async fn one_run(cluster: MemoryCluster, seed: u64) {
-    let mut links = Vec::new();
+    let (mut links, mut former) = (Vec::new(), Vec::new());
     let (mut acknowledged, mut attempted, mut floor) = (0, 0, Timestamp::ZERO);
     for generation in 0..OWNERS {
         let link = unreliable(&cluster, seed * 100 + generation);
@@ -106,19 +131,19 @@ async fn one_run(cluster: MemoryCluster, seed: u64) {
             }
             assert_eq!(owner.read().await, count, "the owner reads what it has written");
         }
-        if (seed + generation).is_multiple_of(3) {
-            while in_doubt.is_none() && owner.store.journals().drain().await.is_err() {}
-        }
-
         let successor = unreliable(&cluster, seed * 100 + generation + OWNERS);
-        let replayed = loop {
-            match successor.seal_and_replay(owner.id, 1).await {
-                Ok(replayed) => break replayed,
-                Err(SealError::Store(_)) => {}
-                Err(error) => panic!("{error}"),
-            }
-        };
-        floor = floor.max(replayed.last);
+        let end = (seed + generation) % 3;
+        if end < 2 && in_doubt.is_none() {
+            while owner.store.journals().drain().await.is_err() {}
+        }
+        if end == 0 && in_doubt.is_none() {
+            // The name moves while its owner lives.
+            floor = floor.max(owner.store.journals().last_timestamp());
+            links.extend([link, successor]);
+            former.push(owner);
+            continue;
+        }
+        floor = floor.max(take_over(&successor, owner.id).await.last);
         links.extend([link, successor]);
         // What was stranded turns up when it can do most harm: once the next one may begin. The deposed one may be gone,
         // or may go on and know nothing.
@@ -131,6 +156,10 @@ async fn one_run(cluster: MemoryCluster, seed: u64) {
                 (answer, _) => assert_eq!(answer, Err(CommitError::Fenced), "of a deposed owner"),
             }
         }
+    }
+    // Those that the name has moved away from die long after.
+    for owner in former {
+        floor = floor.max(take_over(&unreliable(&cluster, seed), owner.id).await.last);
     }
     deliver_stranded(&links);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -159,15 +188,7 @@ fn nothing_acknowledged_is_lost_whatever_becomes_of_requests() {
 
 #[test]
 fn without_a_rule_something_is_lost_or_found_too_late() {
-    for rule in [
-        Rule::SealedRefuses,
-        Rule::Replay,
-        Rule::ReplayKeepsStamps,
-        Rule::ReplayLastIncludesStored,
-        Rule::StampsAboveFloor,
-        Rule::RowsGoByTimestamp,
-        Rule::ReadsMergeWhatWaits,
-    ] {
+    for &rule in TAKEN_OUT_OF_SIMULATION {
         let caught = (0..150).find(|&seed| catch_unwind(|| simulate(|| MemoryCluster::without(rule), seed)).is_err());
         assert!(caught.is_some(), "nothing was found wrong without {rule:?}");
     }

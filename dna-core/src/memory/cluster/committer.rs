@@ -175,7 +175,10 @@ impl Committer {
                 self.fenced = true;
                 Err(CommitError::Fenced)
             }
-            Err(NoAnswer::Refused) if self.in_doubt.is_none() => Err(CommitError::NotApplied(Refusal::Unavailable)),
+            Err(NoAnswer::Refused) if self.in_doubt.is_none() || !self.shared.link.keeps(Rule::DoubtStays) => {
+                self.in_doubt = None;
+                Err(CommitError::NotApplied(Refusal::Unavailable))
+            }
             Err(_) => {
                 self.in_doubt = Some(entry);
                 Err(CommitError::Unknown)

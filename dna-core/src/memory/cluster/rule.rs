@@ -57,11 +57,13 @@ pub enum Rule {
     NamePartsStayApart,
     /// Each lane has a journal of its own.
     LanesAreApart,
+    /// A group that was in doubt once is never said not to be applied.
+    DoubtStays,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Rule; 26] = [
+    pub const ALL: [Rule; 27] = [
         Rule::SwapNeedsItsVersion,
         Rule::LostSwapSaysSo,
         Rule::ViewIsBounded,
@@ -88,5 +90,6 @@ impl Rule {
         Rule::FirstNameStands,
         Rule::NamePartsStayApart,
         Rule::LanesAreApart,
+        Rule::DoubtStays,
     ];
 }

@@ -16,21 +16,18 @@ use tokio::{sync::oneshot, time::Sleep};
 use crate::{
     actor::Actor,
     call_error::{CallError, Overload},
-    client::Destination,
+    client::{Destination, Standing},
     limits::{CALL_CHAIN_MAX, OUTBOX_MESSAGES_MAX},
-    mailbox::{Envelope, Place},
+    mailbox::Envelope,
     outcome::Outcome,
     partition::{ActorRows, Waiting},
-    reply::{Answer, ReplyCell, timed_out},
+    reply::{Answer, GivenUp, ReplyCell, timed_out},
     scope::{self, Chain},
-    slot::{Sender, Slot},
+    slot::Sender,
 };
 
 /// Time-outs below this have a timer of their own; all others are kept by the node's coarse clock, for nothing.
 const COARSE_FROM: Duration = Duration::from_secs(1);
-
-/// Where a cast stands that has to wait for room.
-type WaitsForRoom<A> = (Arc<Slot<A>>, Place);
 
 type TargetResult<A> = Result<Arc<dyn Destination<A>>, CallError>;
 
@@ -55,8 +52,8 @@ pub struct Call<A: Actor, T, E = Infallible> {
 
 struct Sent<A: Actor> {
     cell: Arc<ReplyCell<A::Reply>>,
-    slot: Arc<Slot<A>>,
-    place: Place,
+    /// Where it stands; only a call with a timer of its own asks again.
+    stands: Option<Standing<A>>,
 }
 
 /// A one-way message to an actor: await it to have it sent.
@@ -73,7 +70,7 @@ struct Sent<A: Actor> {
 #[must_use = "a cast is sent when it is awaited"]
 pub struct Cast<A: Actor> {
     dispatch: Dispatch<A>,
-    waiting: Option<WaitsForRoom<A>>,
+    waiting: Option<Standing<A>>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -133,10 +130,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
         }
     }
 
-    /// Sends the message, unless it has been sent.
+    /// Sends the message.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        if self.sent.is_some() {
-            return Poll::Ready(Ok(()));
+        if self.dispatch.leaves_at_once() {
+            let route = self.dispatch.route_outside();
+            return Poll::Ready(route.and_then(|route| self.send(route, cx)));
         }
         let Poll::Ready(route) = self.dispatch.poll_route(cx) else {
             // No mailbox has the call yet, so that nobody else keeps its deadline.
@@ -150,9 +148,12 @@ impl<A: Actor, T, E> Call<A, T, E> {
             }
             return Poll::Ready(Err(CallError::TimedOut { outcome: Outcome::NotApplied }));
         };
-        let route = route?;
+        Poll::Ready(route.and_then(|route| self.send(route, cx)))
+    }
+
+    fn send(&mut self, route: Route, cx: &mut Context<'_>) -> Result<(), CallError> {
         let message = self.dispatch.take_message()?;
-        let cell = Arc::new(ReplyCell::new());
+        let cell = Arc::new(ReplyCell::new(cx.waker().clone()));
         let envelope = Envelope {
             message,
             reply: Some(cell.clone()),
@@ -161,16 +162,34 @@ impl<A: Actor, T, E> Call<A, T, E> {
             timer: None,
             ticket: None,
         };
-        let (slot, place) = route.target.send(envelope, route.sender, self.dispatch.no_wait)?;
+        let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
+        let timed = self.timer.is_some() || own.is_some();
+        let target = self.dispatch.target()?;
+        let stands = target.send(envelope, route.sender, self.dispatch.no_wait, timed)?;
         if route.inside {
             scope::with(|scope| scope.map(|scope| scope.sent = true));
         }
         if self.timer.is_none() {
-            let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
-            self.timer = own.map(|timeout| Box::pin(slot.shared().runtime.timer(timeout)));
+            self.timer = own.map(|timeout| Box::pin(target.shared().runtime.timer(timeout)));
         }
-        self.sent = Some(Sent { cell, slot, place });
-        Poll::Ready(Ok(()))
+        self.sent = Some(Sent { cell, stands });
+        Ok(())
+    }
+
+    /// Gives the call up once its own timer has run out.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<E>>> {
+        let (Some(sent), Some(timer)) = (&self.sent, &mut self.timer) else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        let given_up = sent.cell.give_up();
+        let answer = match sent.cell.poll(cx) {
+            Poll::Ready(answer) if given_up == GivenUp::Answered => answer,
+            _ => {
+                let admitted = sent.stands.as_ref().is_none_or(|(slot, place)| slot.is_admitted(place));
+                Answer::Failed(timed_out(given_up, admitted))
+            }
+        };
+        (self.sent, self.timer) = (None, None);
+        Poll::Ready(self.answer(answer))
     }
 }
 
@@ -178,25 +197,16 @@ impl<A: Actor, T, E> Future for Call<A, T, E> {
     type Output = Result<T, CallError<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Err(error) = ready!(self.poll_sent(cx)) {
-            return Poll::Ready(Err(widen(error)));
-        }
-        let Call { sent: Some(sent), timer, .. } = &mut *self else { return Poll::Pending };
-        if let Poll::Ready(answer) = sent.cell.poll(cx) {
-            return Poll::Ready(self.answer(answer));
-        }
-        if timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
-            *timer = None;
-            let given_up = sent.cell.give_up();
-            if given_up == crate::reply::GivenUp::Answered
-                && let Poll::Ready(answer) = sent.cell.poll(cx)
-            {
+        // Right behind its sending there is nothing to look for: the cell has the waker.
+        if let Some(sent) = &self.sent {
+            if let Poll::Ready(answer) = sent.cell.poll(cx) {
+                self.sent = None;
                 return Poll::Ready(self.answer(answer));
             }
-            let admitted = sent.slot.is_admitted(&sent.place);
-            return Poll::Ready(Err(widen(timed_out(given_up, admitted))));
+        } else if let Err(error) = ready!(self.poll_sent(cx)) {
+            return Poll::Ready(Err(widen(error)));
         }
-        Poll::Pending
+        if self.timer.is_some() { self.poll_timer(cx) } else { Poll::Pending }
     }
 }
 
@@ -243,21 +253,21 @@ impl<A: Actor> Future for Cast<A> {
 
 impl<A: Actor> Cast<A> {
     /// Sends the message, or puts it into the outbox of the handler that this is polled in. `Some`: it waits for room.
-    fn send(&mut self) -> Result<Option<WaitsForRoom<A>>, CallError> {
+    fn send(&mut self) -> Result<Option<Standing<A>>, CallError> {
         let route = self.dispatch.route(false)?;
         let message = self.dispatch.take_message()?;
         // Without a time-out of its own it is handled whenever its turn comes.
         let deadline = self.dispatch.timeout.map_or(u64::MAX, |_| route.deadline);
         let envelope = Envelope { message, reply: None, deadline, waiting: None, timer: None, ticket: None };
+        let (sender, no_wait) = (route.sender, self.dispatch.no_wait);
         if !route.inside {
-            let (slot, place) = route.target.send(envelope, route.sender, self.dispatch.no_wait)?;
-            return Ok(place.ticket.is_some().then_some((slot, place)));
+            return self.dispatch.target()?.send(envelope, sender, no_wait, false);
         }
-        let (target, sender, no_wait) = (route.target, route.sender, self.dispatch.no_wait);
+        let target = self.dispatch.target.clone()?;
         let sent = scope::with(|scope| {
             let scope = scope.filter(|scope| scope.outbox.len() < OUTBOX_MESSAGES_MAX)?;
             scope.outbox.push(Box::new(move || {
-                if let Err(error) = target.send(envelope, sender, no_wait) {
+                if let Err(error) = target.send(envelope, sender, no_wait, false) {
                     target.shared().count_dropped_cast(target.address(), &error);
                 }
             }));
@@ -303,8 +313,7 @@ struct Dispatch<A: Actor> {
 }
 
 /// How a message is to be sent.
-struct Route<A: Actor> {
-    target: Arc<dyn Destination<A>>,
+struct Route {
     deadline: u64,
     waiting: Option<Arc<Chain>>,
     sender: Sender,
@@ -313,23 +322,30 @@ struct Route<A: Actor> {
 }
 
 impl<A: Actor> Dispatch<A> {
+    /// Whether no handler sends it.
+    fn leaves_at_once(&self) -> bool {
+        self.gate.is_none() && !scope::is_inside()
+    }
+
+    /// The way of a message that no handler sends.
+    fn route_outside(&mut self) -> Result<Route, CallError> {
+        let shared = self.target()?.shared();
+        let deadline = match self.deadline {
+            Some(deadline) => deadline,
+            None => shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout)),
+        };
+        self.deadline = Some(deadline);
+        Ok(Route { deadline, waiting: None, sender: Sender::Outside, inside: false })
+    }
+
     /// The way of the message; `waits` says whether the sender waits for an answer.
-    fn route(&mut self, waits: bool) -> Result<Route<A>, CallError> {
-        let target = self.target.clone()?;
+    fn route(&mut self, waits: bool) -> Result<Route, CallError> {
+        let outside = self.route_outside()?;
+        let own = outside.deadline;
+        let target = self.target.as_ref().map_err(Clone::clone)?;
         let shared = target.shared();
-        let own = shared.deadline(self.timeout.unwrap_or(shared.settings.call_timeout));
-        let own = *self.deadline.get_or_insert(own);
         scope::with(|scope| {
-            let Some(scope) = scope else {
-                let route = Route {
-                    target: target.clone(),
-                    deadline: own,
-                    waiting: None,
-                    sender: Sender::Outside,
-                    inside: false,
-                };
-                return Ok(route);
-            };
+            let Some(scope) = scope else { return Ok(outside) };
             let neighbour = scope.engine.ptr_eq(&shared.engine);
             let mut waiting = None;
             if waits {
@@ -347,13 +363,13 @@ impl<A: Actor> Dispatch<A> {
             let deadline = if waits { own.min(shared.now().saturating_add(left)) } else { own };
             self.deadline = Some(deadline);
             let sender = if neighbour { Sender::Actor } else { Sender::Outside };
-            Ok(Route { target: target.clone(), deadline, waiting, sender, inside: true })
+            Ok(Route { deadline, waiting, sender, inside: true })
         })
     }
 
     /// As [`Dispatch::route`] for a call, when it may leave: within a handler, when the actor's earlier messages are
     /// durable.
-    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<Route<A>, CallError>> {
+    fn poll_route(&mut self, cx: &mut Context<'_>) -> Poll<Result<Route, CallError>> {
         let route = self.route(true)?;
         if route.inside && self.gate.is_none() {
             self.gate = scope::with(|scope| {
@@ -377,6 +393,11 @@ impl<A: Actor> Dispatch<A> {
         let shared = target.shared();
         let left = self.deadline.map_or(0, |deadline| deadline.saturating_sub(shared.now()));
         self.timeout.unwrap_or(shared.settings.call_timeout).min(Duration::from_millis(left))
+    }
+
+    /// Where the message goes.
+    fn target(&self) -> Result<&dyn Destination<A>, CallError> {
+        self.target.as_deref().map_err(Clone::clone)
     }
 
     fn take_message(&mut self) -> Result<A::Message, CallError> {

@@ -1,6 +1,9 @@
 //! Handles to actors: from a name to a slot that takes messages.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use parking_lot::Mutex;
 
@@ -13,7 +16,8 @@ use crate::{
     name::ActorName,
     outcome::Outcome,
     registry::Registry,
-    slot::{SendError, Sender, Slot},
+    run::drop_user,
+    slot::{Errand, SendError, Sender, Slot},
 };
 
 /// A handle to one actor, typed by its messages. `#[dna::actor]` wraps it in a client with one method a message.
@@ -42,7 +46,7 @@ impl<A: Actor> Client<A> {
             let registry =
                 engine.registry::<A>().ok_or_else(|| CallError::UnknownActor { kind: A::KIND.to_owned() })?;
             let address = registry.address(name.clone()).map_err(|error| CallError::Name(error.into()))?;
-            let destination: Arc<dyn Destination<A>> = Arc::new(Target { registry, address, slot: Mutex::new(None) });
+            let destination: Arc<dyn Destination<A>> = Arc::new(Target::new(registry, address));
             Ok(destination)
         });
         Client { target, name }
@@ -79,16 +83,55 @@ pub(crate) trait Destination<A: Actor>: Send + Sync {
 
     fn shared(&self) -> &Arc<Shared>;
 
-    /// Puts a message into the actor's mailbox, wherever its slot is by now.
-    fn send(&self, envelope: Envelope<A>, sender: Sender, no_wait: bool) -> Result<(Arc<Slot<A>>, Place), CallError>;
+    /// Puts a message into the actor's mailbox, wherever its slot is by now. Answers where it stands, if the sender
+    /// `keeps_place`, or if the message has to wait for room.
+    fn send(
+        &self,
+        envelope: Envelope<A>,
+        sender: Sender,
+        no_wait: bool,
+        keeps_place: bool,
+    ) -> Result<Option<Standing<A>>, CallError>;
 }
+
+/// Where a message stands: the slot whose mailbox it is in, and its place there.
+pub(crate) type Standing<A> = (Arc<Slot<A>>, Place);
 
 /// An actor of this node.
 struct Target<A: Actor> {
     registry: Arc<Registry<A>>,
     address: ActorName,
-    /// The slot that took the last message.
-    slot: Mutex<Option<Arc<Slot<A>>>>,
+    /// The slot that took the first message: looked at without a lock.
+    first: OnceLock<Arc<Slot<A>>>,
+    /// The slot that took the last message, once the first has retired.
+    last: Mutex<Option<Arc<Slot<A>>>>,
+}
+
+impl<A: Actor> Target<A> {
+    fn new(registry: Arc<Registry<A>>, address: ActorName) -> Self {
+        Target { registry, address, first: OnceLock::new(), last: Mutex::new(None) }
+    }
+
+    /// What becomes of a message that a slot was given; it comes back where the slot has retired.
+    fn sent(
+        slot: &Arc<Slot<A>>,
+        sent: Result<(Place, Errand<A>), SendError<A>>,
+        keeps_place: bool,
+    ) -> Result<Result<Option<Standing<A>>, CallError>, Envelope<A>> {
+        match sent {
+            Ok((place, errand)) => {
+                let place = (keeps_place || place.ticket.is_some()).then(|| (slot.clone(), place));
+                errand.run();
+                Ok(Ok(place))
+            }
+            Err(SendError::Refused(error, envelope)) => {
+                slot.retire_if_unused();
+                drop_user(envelope);
+                Ok(Err(error))
+            }
+            Err(SendError::Retired(envelope)) => Err(envelope),
+        }
+    }
 }
 
 impl<A: Actor> Destination<A> for Target<A> {
@@ -102,27 +145,31 @@ impl<A: Actor> Destination<A> for Target<A> {
 
     fn send(
         &self,
-        mut envelope: Envelope<A>,
+        envelope: Envelope<A>,
         sender: Sender,
         no_wait: bool,
-    ) -> Result<(Arc<Slot<A>>, Place), CallError> {
+        keeps_place: bool,
+    ) -> Result<Option<Standing<A>>, CallError> {
         if let Some(end) = self.registry.shared.ended() {
             return Err(end.error(Outcome::NotApplied));
         }
-        let mut known = self.slot.lock().clone();
+        let first = self.first.get_or_init(|| self.registry.slot(&self.address));
+        let mut envelope = match Self::sent(first, first.send(envelope, sender, no_wait), keeps_place) {
+            Ok(result) => return result,
+            Err(envelope) => envelope,
+        };
         loop {
-            let slot = known.take().unwrap_or_else(|| {
-                let slot = self.registry.slot(&self.address);
-                *self.slot.lock() = Some(slot.clone());
-                slot
-            });
-            match slot.send(envelope, sender, no_wait) {
-                Ok(place) => return Ok((slot, place)),
-                Err(SendError::Refused(error)) => {
-                    slot.retire_if_unused();
-                    return Err(error);
-                }
-                Err(SendError::Retired(back)) => envelope = back,
+            // Nothing of the user's runs under this lock: it could send through the same handle.
+            let mut last = self.last.lock();
+            let slot = last.get_or_insert_with(|| self.registry.slot(&self.address)).clone();
+            let sent = slot.send(envelope, sender, no_wait);
+            if matches!(sent, Err(SendError::Retired(_))) {
+                *last = None;
+            }
+            drop(last);
+            match Self::sent(&slot, sent, keeps_place) {
+                Ok(result) => return result,
+                Err(back) => envelope = back,
             }
         }
     }

@@ -149,7 +149,7 @@ impl<A: Actor> Mailbox<A> {
         if let Some(reply) = &envelope.reply {
             self.earliest_deadline = self.earliest_deadline.min(envelope.deadline);
             if self.calls.len() >= self.look_through_at {
-                self.calls.retain(|call| Arc::strong_count(&call.cell) > 1);
+                self.calls.retain(|call| !call.cell.is_answered());
                 self.look_through_at = CALLS_MIN.max(2 * self.calls.len());
             }
             self.calls.push_back(Outstanding { place, deadline: envelope.deadline, cell: reply.clone() });
@@ -255,7 +255,7 @@ impl<A: Actor> Mailbox<A> {
         for call in std::mem::take(&mut self.calls) {
             if call.deadline <= now {
                 expired.push((call.cell, self.admits(call.place)));
-            } else if Arc::strong_count(&call.cell) > 1 {
+            } else if !call.cell.is_answered() {
                 self.earliest_deadline = self.earliest_deadline.min(call.deadline);
                 kept.push_back(call);
             }
@@ -264,9 +264,10 @@ impl<A: Actor> Mailbox<A> {
         expired
     }
 
-    /// Drops the oldest calls that nobody else has an eye on: they are answered, and the answer is taken.
-    fn forget_answered(&mut self) {
-        while self.calls.front().is_some_and(|call| Arc::strong_count(&call.cell) == 1) {
+    /// Drops the oldest calls that need no eye on them any more. Done as soon as they are answered, it is their callers
+    /// that are the last to let go of them.
+    pub(crate) fn forget_answered(&mut self) {
+        while self.calls.front().is_some_and(|call| call.cell.is_answered()) {
             self.calls.pop_front();
         }
     }

@@ -3,9 +3,12 @@
 //! It knows how far a message has come, so that a time-out or a dropped future settles, without a race, whether the
 //! message was ever started.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::atomic::{AtomicU8, Ordering},
+    task::{Context, Poll, Waker},
+};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{call_error::CallError, outcome::Outcome, run::drop_user};
 
@@ -18,20 +21,21 @@ pub(crate) enum Answer<R> {
     Failed(CallError),
 }
 
-/// How far a message has come.
-#[derive(Debug)]
-enum Phase<R> {
-    /// In the mailbox.
-    Queued,
+/// How far a message has come: the phases of a cell.
+mod phase {
+    /// In the mailbox, or taken out and not begun.
+    pub(super) const QUEUED: u8 = 0;
     /// Its handler has begun.
-    Started,
+    pub(super) const STARTED: u8 = 1;
     /// Answered, but the output gate holds the answer back.
-    Held(Answer<R>),
+    pub(super) const HELD: u8 = 2;
     /// The caller may take the answer.
-    Ready(Answer<R>),
+    pub(super) const READY: u8 = 3;
     /// Nobody waits for it any more.
-    Over,
+    pub(super) const OVER: u8 = 4;
 }
+
+use phase::{HELD, OVER, QUEUED, READY, STARTED};
 
 /// What a caller that gives up learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,57 +49,69 @@ pub(crate) enum GivenUp {
 }
 
 /// One call's way back.
+///
+/// The phase changes under the lock, but for one step: a message starts by a compare-and-swap from `QUEUED`. So whoever
+/// leads a cell out of `QUEUED` under the lock does it by a swap, whose result settles who was first; every other phase
+/// is the lock's alone.
 #[derive(Debug)]
-pub(crate) struct ReplyCell<R>(Mutex<Inner<R>>);
+pub(crate) struct ReplyCell<R> {
+    phase: AtomicU8,
+    inner: Mutex<Inner<R>>,
+}
 
 #[derive(Debug)]
 struct Inner<R> {
-    phase: Phase<R>,
+    /// There while the phase is `HELD` or `READY`.
+    answer: Option<Answer<R>>,
     waker: Option<Waker>,
 }
 
 impl<R> ReplyCell<R> {
-    pub(crate) fn new() -> Self {
-        ReplyCell(Mutex::new(Inner { phase: Phase::Queued, waker: None }))
+    /// A cell for a message that is about to be queued; `waker` is woken when there is an answer.
+    pub(crate) fn new(waker: Waker) -> Self {
+        ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(Inner { answer: None, waker: Some(waker) }) }
+    }
+
+    fn phase(&self) -> u8 {
+        self.phase.load(Ordering::Acquire)
     }
 
     /// Whether somebody waits for a message that has not been started.
     pub(crate) fn is_queued(&self) -> bool {
-        matches!(self.0.lock().phase, Phase::Queued)
+        self.phase() == QUEUED
     }
 
     /// Marks the message as started. `false`: nobody waits for it any more, skip it.
     pub(crate) fn start(&self) -> bool {
-        let mut inner = self.0.lock();
-        let queued = matches!(inner.phase, Phase::Queued);
-        if queued {
-            inner.phase = Phase::Started;
-        }
-        queued
+        self.phase.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Hands the answer to the caller.
     pub(crate) fn answer(&self, answer: Answer<R>) {
-        let mut inner = self.0.lock();
-        if matches!(inner.phase, Phase::Queued | Phase::Started | Phase::Held(_)) {
-            let before = std::mem::replace(&mut inner.phase, Phase::Ready(answer));
-            let waker = inner.waker.take();
-            drop(inner);
-            drop_user(before);
-            if let Some(waker) = waker {
-                waker.wake();
+        let mut inner = self.inner.lock();
+        match self.phase() {
+            QUEUED => {
+                self.phase.swap(READY, Ordering::AcqRel);
             }
-        } else {
-            drop(inner);
-            drop_user(answer);
+            STARTED | HELD => self.phase.store(READY, Ordering::Release),
+            _ => {
+                drop(inner);
+                return drop_user(answer);
+            }
+        }
+        let before = inner.answer.replace(answer);
+        wake(inner);
+        if before.is_some() {
+            drop_user(before);
         }
     }
 
     /// Keeps the answer until [`Held::release`].
     pub(crate) fn hold(&self, answer: Answer<R>) {
-        let mut inner = self.0.lock();
-        if matches!(inner.phase, Phase::Started) {
-            inner.phase = Phase::Held(answer);
+        let mut inner = self.inner.lock();
+        if self.phase() == STARTED {
+            self.phase.store(HELD, Ordering::Release);
+            inner.answer = Some(answer);
         } else {
             drop(inner);
             drop_user(answer);
@@ -104,10 +120,11 @@ impl<R> ReplyCell<R> {
 
     /// Takes the answer, or has `cx` woken when there is one.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Answer<R>> {
-        let mut inner = self.0.lock();
-        if matches!(inner.phase, Phase::Ready(_))
-            && let Phase::Ready(answer) = std::mem::replace(&mut inner.phase, Phase::Over)
+        let mut inner = self.inner.lock();
+        if self.phase() == READY
+            && let Some(answer) = inner.answer.take()
         {
+            self.phase.store(OVER, Ordering::Release);
             return Poll::Ready(answer);
         }
         if !inner.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -118,16 +135,24 @@ impl<R> ReplyCell<R> {
 
     /// The caller waits no longer. An answer that is there stays to be taken.
     pub(crate) fn give_up(&self) -> GivenUp {
-        let mut inner = self.0.lock();
-        let given_up = match inner.phase {
-            Phase::Queued => GivenUp::NotStarted,
-            Phase::Started | Phase::Held(_) => GivenUp::Started,
-            Phase::Ready(_) | Phase::Over => return GivenUp::Answered,
-        };
-        let before = std::mem::replace(&mut inner.phase, Phase::Over);
+        let mut inner = self.inner.lock();
+        if matches!(self.phase(), READY | OVER) {
+            return GivenUp::Answered;
+        }
+        let given_up = self.phase.swap(OVER, Ordering::AcqRel);
+        let before = inner.answer.take();
         drop(inner);
         drop_user(before);
-        given_up
+        if given_up == QUEUED { GivenUp::NotStarted } else { GivenUp::Started }
+    }
+}
+
+/// Wakes who waits for the answer, behind the lock.
+fn wake<R>(mut inner: MutexGuard<'_, Inner<R>>) {
+    let waker = inner.waker.take();
+    drop(inner);
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 
@@ -142,24 +167,19 @@ pub(crate) trait Held: Send + Sync {
     /// Whether its handler has begun and not ended.
     fn is_started(&self) -> bool;
 
+    /// Whether the caller has its answer, or may take it, or waits no longer.
+    fn is_answered(&self) -> bool;
+
     /// The deadline has passed; `admitted` says whether the mailbox had had room for the message.
     fn expire(&self, admitted: bool);
 }
 
 impl<R: Send> Held for ReplyCell<R> {
     fn release(&self) {
-        let mut inner = self.0.lock();
-        match std::mem::replace(&mut inner.phase, Phase::Over) {
-            Phase::Held(answer) => inner.phase = Phase::Ready(answer),
-            other => {
-                inner.phase = other;
-                return;
-            }
-        }
-        let waker = inner.waker.take();
-        drop(inner);
-        if let Some(waker) = waker {
-            waker.wake();
+        let inner = self.inner.lock();
+        if self.phase() == HELD {
+            self.phase.store(READY, Ordering::Release);
+            wake(inner);
         }
     }
 
@@ -168,30 +188,34 @@ impl<R: Send> Held for ReplyCell<R> {
     }
 
     fn is_started(&self) -> bool {
-        matches!(self.0.lock().phase, Phase::Started)
+        self.phase() == STARTED
+    }
+
+    fn is_answered(&self) -> bool {
+        matches!(self.phase(), READY | OVER)
     }
 
     fn expire(&self, admitted: bool) {
-        let mut inner = self.0.lock();
-        let error = match inner.phase {
-            Phase::Queued => timed_out(GivenUp::NotStarted, admitted),
-            Phase::Started | Phase::Held(_) => timed_out(GivenUp::Started, admitted),
-            Phase::Ready(_) | Phase::Over => return,
-        };
-        let before = std::mem::replace(&mut inner.phase, Phase::Ready(Answer::Failed(error)));
-        let waker = inner.waker.take();
-        drop(inner);
-        drop_user(before);
-        if let Some(waker) = waker {
-            waker.wake();
+        let mut inner = self.inner.lock();
+        if matches!(self.phase(), READY | OVER) {
+            return;
         }
+        let given_up = match self.phase.swap(READY, Ordering::AcqRel) {
+            QUEUED => GivenUp::NotStarted,
+            _ => GivenUp::Started,
+        };
+        let before = inner.answer.replace(Answer::Failed(timed_out(given_up, admitted)));
+        wake(inner);
+        drop_user(before);
     }
 }
 
 impl<R> Drop for ReplyCell<R> {
     /// An answer that nobody has taken goes with whoever held the cell last.
     fn drop(&mut self) {
-        drop_user(std::mem::replace(&mut self.0.get_mut().phase, Phase::Over));
+        if let Some(answer) = self.inner.get_mut().answer.take() {
+            drop_user(answer);
+        }
     }
 }
 
@@ -210,27 +234,31 @@ mod tests {
 
     use super::*;
 
+    fn new_cell() -> ReplyCell<u32> {
+        ReplyCell::new(Waker::noop().clone())
+    }
+
     fn poll<R>(cell: &ReplyCell<R>) -> Poll<Answer<R>> {
         cell.poll(&mut Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn a_message_given_up_before_its_start_never_starts() {
-        let cell = ReplyCell::<u32>::new();
+        let cell = new_cell();
         assert_eq!(cell.give_up(), GivenUp::NotStarted);
         assert!(!cell.start());
     }
 
     #[test]
     fn a_message_given_up_behind_its_start_may_have_had_effect() {
-        let cell = ReplyCell::<u32>::new();
+        let cell = new_cell();
         assert!(cell.start());
         assert_eq!(cell.give_up(), GivenUp::Started);
     }
 
     #[test]
     fn a_held_answer_is_not_seen_before_its_release() {
-        let cell = ReplyCell::<u32>::new();
+        let cell = new_cell();
         assert!(cell.start());
         cell.hold(Answer::Reply { reply: 7, outcome: Outcome::NotApplied });
         assert!(poll(&cell).is_pending());
@@ -240,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_held_answer_that_fails_is_replaced() {
-        let cell = ReplyCell::<u32>::new();
+        let cell = new_cell();
         assert!(cell.start());
         cell.hold(Answer::Reply { reply: 7, outcome: Outcome::NotApplied });
         cell.fail(CallError::CallCycle);
@@ -255,7 +283,7 @@ mod tests {
             (false, false, CallError::Overloaded(crate::call_error::Overload::Mailbox)),
             (true, true, CallError::TimedOut { outcome: Outcome::Unknown }),
         ] {
-            let cell = ReplyCell::<u32>::new();
+            let cell = new_cell();
             assert!(!start || cell.start());
             cell.expire(admitted);
             let Poll::Ready(Answer::Failed(error)) = poll(&cell) else { panic!("no answer") };

@@ -50,6 +50,7 @@ pub(crate) fn guard(what: &str, run: impl FnOnce()) {
 }
 
 /// Drops something of the user's, whose `Drop` may panic, on a path that must go on.
+#[inline]
 pub(crate) fn drop_user<T>(value: T) {
     if std::mem::needs_drop::<T>() {
         guard("a value that was dropped", || drop(value));

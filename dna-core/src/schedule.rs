@@ -17,6 +17,7 @@ use crate::{
     limits::SCHEDULED_MESSAGES_MAX,
     mailbox::Envelope,
     outcome::Outcome,
+    run::drop_user,
     runtime,
     slot::{SendError, Sender, Slot},
 };
@@ -181,10 +182,14 @@ impl<A: Actor> Schedule<A> {
             ticket: None,
         };
         match slot.send(envelope, Sender::Actor, false) {
-            Ok(_) => true,
+            Ok((_, errand)) => {
+                errand.run();
+                true
+            }
             // The activation is gone, and the schedule with it.
             Err(SendError::Retired(_)) => false,
-            Err(SendError::Refused(error)) => {
+            Err(SendError::Refused(error, envelope)) => {
+                drop_user(envelope);
                 self.timer.handled();
                 shared.count_dropped_cast(slot.name(), &error);
                 true

@@ -60,6 +60,7 @@ impl Scope {
     }
 
     /// Makes the scope that of a handler which begins now, on an activation of this generation.
+    #[inline]
     pub(crate) fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>, generation: u64) {
         self.access = access;
         self.deadline = deadline;
@@ -114,6 +115,7 @@ pub(crate) struct Chain {
 }
 
 /// Runs `poll` inside `scope`.
+#[inline]
 pub(crate) fn enter<T>(scope: &mut Option<Box<Scope>>, poll: impl FnOnce() -> T) -> T {
     struct Restore<'a> {
         outer: Option<Box<Scope>>,
@@ -129,6 +131,15 @@ pub(crate) fn enter<T>(scope: &mut Option<Box<Scope>>, poll: impl FnOnce() -> T)
     let outer = CURRENT.replace(scope.take());
     let _restore = Restore { outer, inner: scope };
     poll()
+}
+
+/// Whether a handler is being polled on this thread.
+#[inline]
+pub(crate) fn is_inside() -> bool {
+    let scope = CURRENT.take();
+    let inside = scope.is_some();
+    CURRENT.set(scope);
+    inside
 }
 
 /// Looks at the scope of the handler that is being polled on this thread, if one is.

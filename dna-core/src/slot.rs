@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, Weak},
     task::{Poll, Waker},
 };
 
@@ -41,7 +41,34 @@ pub(crate) enum SendError<A: Actor> {
     /// The slot is no longer in the map: look the name up again.
     Retired(Envelope<A>),
     /// The message is refused.
-    Refused(CallError),
+    Refused(CallError, Envelope<A>),
+}
+
+/// What is left to be done for a slot's task once every lock is given back.
+#[must_use]
+pub(crate) enum Errand<A: Actor> {
+    /// It is at work.
+    Nothing,
+    /// It waits for something to do.
+    Wake(Waker),
+    /// There is none yet; `watch` says whether the sweeper has to be told of it.
+    Start { slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>, watch: bool },
+}
+
+impl<A: Actor> Errand<A> {
+    pub(crate) fn run(self) {
+        match self {
+            Errand::Nothing => {}
+            Errand::Wake(waker) => waker.wake(),
+            Errand::Start { slot, activation, watch } => {
+                if watch {
+                    slot.shared().watch(slot.clone());
+                }
+                let shared = slot.shared().clone();
+                shared.runtime.spawn(Worker::new(slot, activation).run());
+            }
+        }
+    }
 }
 
 pub(crate) struct Slot<A: Actor> {
@@ -110,6 +137,7 @@ impl<A: Actor> Slot<A> {
         self.rows.name()
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.registry.shared
     }
@@ -118,13 +146,13 @@ impl<A: Actor> Slot<A> {
         matches!(self.state.lock().closed, Some(Closed::Retired))
     }
 
-    /// Puts a message into the mailbox and sees to it that there is a task.
+    /// Puts a message into the mailbox. Runs nothing of the user's.
     pub(crate) fn send(
         self: &Arc<Self>,
         envelope: Envelope<A>,
         sender: Sender,
         no_wait: bool,
-    ) -> Result<Place, SendError<A>> {
+    ) -> Result<(Place, Errand<A>), SendError<A>> {
         let shared = self.shared();
         let mut state = self.state.lock();
         let outcome = Outcome::NotApplied;
@@ -143,18 +171,13 @@ impl<A: Actor> Slot<A> {
             if retired {
                 self.registry.remove(self);
             }
-            return Err(SendError::Refused(error));
+            return Err(SendError::Refused(error, envelope));
         }
         match state.mailbox.push(envelope, no_wait) {
-            Ok(place) => {
-                self.see_to_it(state);
-                Ok(place)
-            }
+            Ok(place) => Ok((place, self.see_to_it(&mut state))),
             Err((overload, envelope)) => {
                 shared.uncount_queued(1);
-                drop(state);
-                drop_user(envelope);
-                Err(SendError::Refused(CallError::Overloaded(overload)))
+                Err(SendError::Refused(CallError::Overloaded(overload), envelope))
             }
         }
     }
@@ -174,23 +197,16 @@ impl<A: Actor> Slot<A> {
         self.state.lock().mailbox.is_admitted(place)
     }
 
-    /// Wakes the slot's task, or starts one.
-    fn see_to_it(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State<A>>) {
+    /// Says how the slot's task is to learn that there is something to do.
+    fn see_to_it(self: &Arc<Self>, state: &mut State<A>) -> Errand<A> {
         if let Some(parked) = state.parked.take() {
-            drop(state);
-            parked.wake();
-            return;
+            return Errand::Wake(parked);
         }
-        if let Task::Idle(activation) = &mut state.task {
-            let activation = activation.take();
-            state.task = Task::Running;
-            let watch = !std::mem::replace(&mut state.watched, true);
-            drop(state);
-            if watch {
-                self.shared().watch(self.clone());
-            }
-            self.shared().runtime.spawn(Worker::new(self.clone(), activation).run());
-        }
+        let Task::Idle(activation) = &mut state.task else { return Errand::Nothing };
+        let activation = activation.take();
+        state.task = Task::Running;
+        let watch = !std::mem::replace(&mut state.watched, true);
+        Errand::Start { slot: self.clone(), activation, watch }
     }
 
     /// What there is to do next; waits until there is something. `None`: the node has ended. Counts the task as busy
@@ -207,17 +223,21 @@ impl<A: Actor> Slot<A> {
                 return Poll::Pending;
             };
             drop(state);
-            shared.busy.fetch_add(1, Ordering::AcqRel);
-            shared.uncount_queued(batch.len());
+            shared.begin_work(batch.len());
             admitted.into_iter().for_each(Waker::wake);
             Poll::Ready(Some(next))
         })
         .await
     }
 
+    /// Lets go of calls that are answered.
+    pub(crate) fn forget_answered(&self) {
+        self.state.lock().mailbox.forget_answered();
+    }
+
     /// The task has done what [`Slot::next`] gave it.
     pub(crate) fn pause(&self) {
-        self.shared().busy.fetch_sub(1, Ordering::AcqRel);
+        self.shared().end_work();
     }
 
     /// The task is gone, and its activation with it: tells the callers whose messages it had begun, and has the others
@@ -230,11 +250,10 @@ impl<A: Actor> Slot<A> {
         if state.closed.is_none() {
             state.task = Task::Idle(None);
         }
-        if state.closed.is_none() && !state.mailbox.is_empty() {
-            self.see_to_it(state);
-        } else {
-            drop(state);
-        }
+        let go_on = state.closed.is_none() && !state.mailbox.is_empty();
+        let errand = if go_on { self.see_to_it(&mut state) } else { Errand::Nothing };
+        drop(state);
+        errand.run();
         for call in started {
             call.fail(CallError::Stopped { outcome: Outcome::Unknown });
         }
@@ -317,7 +336,9 @@ impl<A: Actor> CommitObserver for Slot<A> {
         let mut state = self.state.lock();
         if state.closed.is_none() && !matches!(state.task, Task::Idle(None)) {
             state.mailbox.committed = true;
-            self.see_to_it(state);
+            let errand = self.see_to_it(&mut state);
+            drop(state);
+            errand.run();
         }
     }
 }
@@ -401,7 +422,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         }
         state.filed = false;
         state.mailbox.passivate = true;
-        self.see_to_it(state);
+        let errand = self.see_to_it(&mut state);
+        drop(state);
+        errand.run();
         Review::Passivated { cached_bytes: self.rows.cached_bytes() }
     }
 
@@ -409,7 +432,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         let mut state = self.state.lock();
         if state.closed.is_none() && !matches!(state.task, Task::Idle(None)) {
             state.mailbox.passivate = true;
-            self.see_to_it(state);
+            let errand = self.see_to_it(&mut state);
+            drop(state);
+            errand.run();
         }
     }
 

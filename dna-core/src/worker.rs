@@ -66,7 +66,7 @@ impl<A: Actor> Worker<A> {
 
     pub(crate) async fn run(mut self) {
         self.progress = Progress::Waiting;
-        while let Some(next) = self.slot.clone().next(&mut self.batch).await {
+        while let Some(next) = self.slot.next(&mut self.batch).await {
             self.progress = Progress::AtWork;
             match next {
                 Next::Batch => self.handle_batch().await,
@@ -86,16 +86,17 @@ impl<A: Actor> Worker<A> {
         self.progress = Progress::Ended;
     }
 
-    /// The scope of the handler that runs.
-    fn scope(&mut self) -> &mut Scope {
+    /// The slot, and the scope of the handler that runs.
+    fn surroundings(&mut self) -> (&Arc<Slot<A>>, &mut Scope) {
         let slot = &self.slot;
-        self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone()))
+        let new = || Scope::new(slot.rows.clone(), slot.shared().engine.clone());
+        (slot, self.scope.get_or_insert_with(new))
     }
 
     /// Opens the scope of a handler that runs on an activation of this generation: if a commit is refused meanwhile,
     /// also between the activation and this, the handler is void.
     fn begin(&mut self, access: Access, deadline: u64, waiting: Vec<Arc<Chain>>, generation: u64) {
-        self.scope().begin(access, deadline, waiting, generation);
+        self.surroundings().1.begin(access, deadline, waiting, generation);
     }
 
     /// The generation of the activation.
@@ -112,12 +113,21 @@ impl<A: Actor> Worker<A> {
     async fn handle_batch(&mut self) {
         let many = self.batch.len() > 1;
         if A::OPTIONS.handle_events {
-            wait_for_room(&self.slot).await;
+            if self.slot.shared().is_backed_up() {
+                wait_for_room(&self.slot).await;
+            }
             self.handle_events().await;
         }
         while let Some(envelope) = self.batch.pop_front() {
-            wait_for_room(&self.slot).await;
-            if !self.is_wanted(&envelope) || !self.activate(Cause::of(&envelope)).await || !start(&envelope) {
+            if self.slot.shared().is_backed_up() {
+                wait_for_room(&self.slot).await;
+            }
+            // A void activation takes its schedules with it, also what they have sent.
+            let is_active = self.has_valid_activation();
+            if !self.is_wanted(&envelope)
+                || !(is_active || self.activate(Cause::of(&envelope)).await)
+                || !start(&envelope)
+            {
                 skip(envelope);
             } else if runs_alone(&envelope) {
                 self.handle_alone(envelope).await;
@@ -128,14 +138,13 @@ impl<A: Actor> Worker<A> {
         self.slot.rows.flush();
         if many {
             // Whoever was answered goes first: what they send next makes the next batch.
+            self.slot.forget_answered();
             runtime::yield_now().await;
         }
     }
 
     /// Whether somebody still wants the message to be handled. Who has to be told otherwise is told.
-    fn is_wanted(&mut self, envelope: &Envelope<A>) -> bool {
-        // A void activation takes its schedules with it, also what they have sent.
-        self.has_valid_activation();
+    fn is_wanted(&self, envelope: &Envelope<A>) -> bool {
         if envelope.is_withdrawn() {
             return false;
         }
@@ -166,19 +175,19 @@ impl<A: Actor> Worker<A> {
         let context = Context::new(&self.slot, timers.clone());
         self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect(), generation);
         let made = supervise(&self.slot, &mut self.scope, async { A::init(context).await }).await;
-        let slot = self.slot.clone();
-        let scope = self.scope();
+        let (slot, scope) = self.surroundings();
         let outcome = finish::outcome(scope);
         let error = match made {
-            Ok(Ok(actor)) => match finish::writes(&slot, scope, true) {
+            Ok(Ok(actor)) => match finish::writes(slot, scope, true) {
                 Ok(()) => {
+                    let slot = slot.clone();
                     self.activation = Some(Activation::new(actor, generation, timers, slot.shared().clone()));
                     return true;
                 }
                 Err(error) => error,
             },
-            Ok(Err(error)) => finish::writes(&slot, scope, false).err().unwrap_or(CallError::Init { error, outcome }),
-            Err(stop) => match finish::stopped(&slot, scope, &stop) {
+            Ok(Err(error)) => finish::writes(slot, scope, false).err().unwrap_or(CallError::Init { error, outcome }),
+            Err(stop) => match finish::stopped(slot, scope, &stop) {
                 CallError::Panicked { outcome } => {
                     CallError::Init { error: Error::new("it panicked; see the node's log"), outcome }
                 }
@@ -187,7 +196,7 @@ impl<A: Actor> Worker<A> {
         };
         timers.stop();
         match cause.reply {
-            Some(reply) if reply.start() => finish::send(&slot, self.scope(), reply, Answer::Failed(error)),
+            Some(reply) if reply.start() => finish::send(slot, scope, reply, Answer::Failed(error)),
             Some(_) => {}
             None => slot.shared().count_dropped_cast(slot.name(), &error),
         }
@@ -210,8 +219,8 @@ impl<A: Actor> Worker<A> {
         if let Some(timer) = &envelope.timer {
             timer.handled();
         }
-        let slot = self.slot.clone();
-        if !finish::message(&slot, self.scope(), envelope.reply, handled) {
+        let (slot, scope) = self.surroundings();
+        if !finish::message(slot, scope, envelope.reply, handled) {
             self.drop_activation();
         }
     }
@@ -221,7 +230,7 @@ impl<A: Actor> Worker<A> {
         let Some(activation) = self.activation.take() else { return };
         let slot = self.slot.clone();
         let mut survives = true;
-        let mut suspended = FuturesUnordered::new();
+        let mut suspended: Option<FuturesUnordered<_>> = None;
         let mut spare = None;
         let mut next = Some(first);
         while let Some(envelope) = next.take() {
@@ -235,36 +244,37 @@ impl<A: Actor> Worker<A> {
                     run.handler.as_mut().set(None);
                     spare = Some(run.handler);
                     self.scope = run.scope;
-                    survives &= finish::message(&slot, self.scope(), run.reply, handled);
+                    survives &= finish::message(&slot, self.surroundings().1, run.reply, handled);
                 }
                 Poll::Pending => {
                     slot.rows.flush();
-                    suspended.push(Suspended(Some(run)));
+                    suspended.get_or_insert_default().push(Suspended(Some(run)));
                 }
             }
             // Those behind a panic or a refusal are for a fresh activation.
             next = if survives { self.next_shared(activation.generation) } else { None };
         }
-        while let Some((run, handled)) = poll_fn(|cx| {
-            if slot.shared().has_ended() {
-                return Poll::Ready(None);
-            }
-            let polled = suspended.poll_next_unpin(cx);
-            if polled.is_pending() {
-                slot.suspend(cx.waker());
-            }
-            polled
-        })
-        .await
+        while let Some(suspended) = &mut suspended
+            && let Some((run, handled)) = poll_fn(|cx| {
+                if slot.shared().has_ended() {
+                    return Poll::Ready(None);
+                }
+                let polled = suspended.poll_next_unpin(cx);
+                if polled.is_pending() {
+                    slot.suspend(cx.waker());
+                }
+                polled
+            })
+            .await
         {
             self.scope = run.scope;
-            survives &= finish::message(&slot, self.scope(), run.reply, handled);
+            survives &= finish::message(&slot, self.surroundings().1, run.reply, handled);
         }
         if let Some(end) = slot.shared().ended() {
-            for run in suspended.iter_mut().filter_map(|suspended| suspended.0.take()) {
+            for run in suspended.iter_mut().flatten().filter_map(|suspended| suspended.0.take()) {
                 drop_user(run.handler);
                 self.scope = run.scope;
-                finish::message(&slot, self.scope(), run.reply, Err(Stop::Ended(end)));
+                finish::message(&slot, self.surroundings().1, run.reply, Err(Stop::Ended(end)));
             }
         }
         drop(suspended);
@@ -296,6 +306,7 @@ impl<A: Actor> Worker<A> {
         let (mut given, mut replies) = (Vec::new(), Vec::new());
         let (mut deadline, mut waiting, mut timers) = (0, Vec::new(), Vec::new());
         while let Some(envelope) = self.batch.pop_front() {
+            self.has_valid_activation();
             // One activation takes them all: were it replaced in vain, those before would be left without an answer.
             if !self.is_wanted(&envelope)
                 || (given.is_empty() && !self.activate(Cause::of(&envelope)).await)
@@ -330,15 +341,11 @@ impl<A: Actor> Worker<A> {
         };
         let actor = &mut activation.actor;
         let handler = async { actor.handle_events(events::Events::new(given)).await };
-        self.scope.get_or_insert_with(|| Scope::new(slot.rows.clone(), slot.shared().engine.clone())).begin(
-            Access::Exclusive,
-            deadline,
-            waiting,
-            activation.generation,
-        );
+        let new = || Scope::new(slot.rows.clone(), slot.shared().engine.clone());
+        self.scope.get_or_insert_with(new).begin(Access::Exclusive, deadline, waiting, activation.generation);
         let handled = supervise(&slot, &mut self.scope, handler).await;
         timers.iter().for_each(|timer| timer.handled());
-        let scope = self.scope();
+        let scope = self.surroundings().1;
         let outcome = finish::outcome(scope);
         let survives = handled.is_ok();
         let failure = match handled {
@@ -361,7 +368,7 @@ impl<A: Actor> Worker<A> {
                 (None, None) => Answer::Failed(CallError::Unanswered),
             };
             match (reply, answer) {
-                (Some(reply), answer) => finish::send(&slot, self.scope(), reply, answer),
+                (Some(reply), answer) => finish::send(&slot, self.surroundings().1, reply, answer),
                 (None, Answer::Failed(error)) if !matches!(error, CallError::Unanswered) => {
                     slot.shared().count_dropped_cast(slot.name(), &error);
                 }
@@ -414,13 +421,13 @@ impl<A: Actor> Worker<A> {
     }
 
     fn finish_hook(&mut self, ended: Result<(), Stop>) {
-        let slot = self.slot.clone();
+        if ended.is_err() {
+            self.drop_activation();
+        }
+        let (slot, scope) = self.surroundings();
         let error = match ended {
-            Ok(()) => finish::writes(&slot, self.scope(), true).err(),
-            Err(stop) => {
-                self.drop_activation();
-                Some(finish::stopped(&slot, self.scope(), &stop))
-            }
+            Ok(()) => finish::writes(slot, scope, true).err(),
+            Err(stop) => Some(finish::stopped(slot, scope, &stop)),
         };
         if let Some(error) = error {
             tracing::warn!(actor = %slot.name(), %error, "a hook's writes are rolled back");
@@ -453,10 +460,8 @@ impl<A: Actor> Drop for Worker<A> {
 
 /// Waits while the node has too much to commit.
 async fn wait_for_room<A: Actor>(slot: &Slot<A>) {
-    if slot.shared().is_backed_up() {
-        slot.rows.flush();
-        slot.shared().wait_for_room().await;
-    }
+    slot.rows.flush();
+    slot.shared().wait_for_room().await;
 }
 
 /// The future of a `&self` handler.

@@ -166,7 +166,7 @@ impl Engine {
         let shared = self.inner.shared.clone();
         shared.drain();
         let quiet = runtime::within(shared.settings.shutdown_timeout, self.come_to_rest()).await.is_some();
-        let (busy, queued) = (shared.busy.load(Ordering::Relaxed), shared.queued());
+        let (busy, queued) = (shared.busy(), shared.queued());
         let ended = shared.ended();
         self.inner.end(End::Stopped);
         // Nobody but this waits for the store's own closing, which happens when its last handle is dropped.

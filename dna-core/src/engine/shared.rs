@@ -46,6 +46,14 @@ impl End {
     }
 }
 
+/// A task at work, in [`Shared`]'s load.
+const AT_WORK: u64 = 1 << 32;
+
+/// The messages in mailboxes, in a load.
+fn queued_in(load: u64) -> usize {
+    usize::try_from(load % AT_WORK).unwrap_or(usize::MAX)
+}
+
 /// The shared part of a node.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
@@ -73,12 +81,12 @@ pub(crate) struct Shared {
     pub(super) groups: AtomicU64,
 
     // Actors.
-    queued: AtomicUsize,
+    /// Messages in mailboxes, and in the upper half tasks that are at work, not lingering: together, since every batch
+    /// changes both.
+    load: AtomicU64,
     cached_bytes: AtomicUsize,
     pub(crate) active: AtomicUsize,
     pub(crate) activations: AtomicU64,
-    /// Tasks that are at work, not lingering.
-    pub(crate) busy: AtomicUsize,
     pub(crate) dropped_casts: AtomicU64,
     /// Slots whose deadlines and tasks the sweeper watches.
     watched: Mutex<Vec<Arc<dyn AnySlot>>>,
@@ -112,11 +120,10 @@ impl Shared {
             held: AtomicUsize::new(0),
             settled: AtomicU64::new(0),
             groups: AtomicU64::new(0),
-            queued: AtomicUsize::new(0),
+            load: AtomicU64::new(0),
             cached_bytes: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
             activations: AtomicU64::new(0),
-            busy: AtomicUsize::new(0),
             dropped_casts: AtomicU64::new(0),
             watched: Mutex::default(),
             idle: Mutex::default(),
@@ -147,6 +154,7 @@ impl Shared {
     }
 
     /// The coarse clock: milliseconds since the node's start, at most a tick old.
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
         self.now.load(Ordering::Relaxed)
     }
@@ -158,11 +166,13 @@ impl Shared {
     }
 
     /// The coarse time at which something that may take `duration` has taken too long.
+    #[inline]
     pub(crate) fn deadline(&self, duration: Duration) -> u64 {
         let tick = u64::try_from(crate::limits::CLOCK_TICK.as_millis()).unwrap_or(u64::MAX);
         self.now().saturating_add(tick).saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 
+    #[inline]
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
@@ -171,10 +181,12 @@ impl Shared {
         self.draining.store(true, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Acquire)
     }
 
+    #[inline]
     pub(crate) fn ended(&self) -> Option<End> {
         self.ended.get().copied()
     }
@@ -246,7 +258,7 @@ impl Shared {
 
     /// Whether no message is queued or being handled.
     pub(super) fn is_idle(&self) -> bool {
-        self.queued() == 0 && self.busy.load(Ordering::Acquire) == 0
+        self.load.load(Ordering::Acquire) == 0
     }
 
     /// Whether nothing is under way. A message goes from a mailbox to a handler, from there behind the gate, and from
@@ -262,6 +274,7 @@ impl Shared {
     }
 
     /// Whether so much waits to be committed that actors have to wait.
+    #[inline]
     pub(crate) fn is_backed_up(&self) -> bool {
         self.uncommitted_bytes() >= UNCOMMITTED_BYTES_MAX || self.held() >= HELD_REPLIES_MAX
     }
@@ -280,20 +293,38 @@ impl Shared {
     }
 
     /// Counts a message that is about to be queued. `false`: the node has too many already.
+    #[inline]
     pub(crate) fn count_queued(&self) -> bool {
-        let admitted = self.queued.fetch_add(1, Ordering::Relaxed) < self.settings.queued_messages_max;
+        let before = self.load.fetch_add(1, Ordering::Relaxed);
+        let admitted = queued_in(before) < self.settings.queued_messages_max;
         if !admitted {
-            self.queued.fetch_sub(1, Ordering::Relaxed);
+            self.uncount_queued(1);
         }
         admitted
     }
 
     pub(crate) fn uncount_queued(&self, messages: usize) {
-        self.queued.fetch_sub(messages, Ordering::Relaxed);
+        self.load.fetch_sub(messages as u64, Ordering::Relaxed);
+    }
+
+    /// A task goes to work, and takes so many messages out of its mailbox.
+    #[inline]
+    pub(crate) fn begin_work(&self, messages: usize) {
+        self.load.fetch_add(AT_WORK.wrapping_sub(messages as u64), Ordering::AcqRel);
+    }
+
+    #[inline]
+    pub(crate) fn end_work(&self) {
+        self.load.fetch_sub(AT_WORK, Ordering::AcqRel);
     }
 
     pub(crate) fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+        queued_in(self.load.load(Ordering::Relaxed))
+    }
+
+    /// How many tasks are at work.
+    pub(super) fn busy(&self) -> usize {
+        usize::try_from(self.load.load(Ordering::Acquire) / AT_WORK).unwrap_or(usize::MAX)
     }
 
     pub(crate) fn count_cached(&self, before: usize, now: usize) {

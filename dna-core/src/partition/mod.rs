@@ -90,11 +90,13 @@ impl ActorRows {
         })
     }
 
+    #[inline]
     pub(crate) fn name(&self) -> &ActorName {
         &self.name
     }
 
     /// The coarse clock of the name's node.
+    #[inline]
     pub(crate) fn now(&self) -> u64 {
         self.shared.now()
     }
@@ -105,22 +107,26 @@ impl ActorRows {
         drop(self.observer.set(observer));
     }
 
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
     /// The position of the last finished write.
+    #[inline]
     pub(crate) fn finished(&self) -> u64 {
         self.finished.load(Ordering::Acquire)
     }
 
     /// Whether everything up to `position` is durable.
+    #[inline]
     pub(crate) fn is_committed(&self, position: u64) -> bool {
         self.committed.load(Ordering::Acquire) >= position
     }
 
     /// Whether what a handler on an activation of this generation sends out, having seen everything up to `position`,
     /// may leave now.
+    #[inline]
     pub(crate) fn may_leave(&self, position: u64, generation: u64) -> bool {
         // In this order: a refusal raises the generation before it moves the positions on.
         self.is_committed(position) && self.generation() == generation && !self.shared.has_ended()
@@ -147,11 +153,16 @@ impl ActorRows {
 
     /// Ends the message that runs in `scope`: with `keep` its writes may be committed from now on, else they are taken
     /// back. Answers the position that its reply has to wait for.
+    #[inline]
     pub(crate) fn conclude(&self, scope: &Scope, keep: bool) -> Result<u64, CallError> {
         let outcome = if scope.sent { Outcome::Unknown } else { Outcome::NotApplied };
         if !scope.wrote && scope.generation == self.generation() && !self.shared.has_ended() {
             return Ok(self.finished());
         }
+        self.conclude_writes(scope, keep, outcome)
+    }
+
+    fn conclude_writes(&self, scope: &Scope, keep: bool, outcome: Outcome) -> Result<u64, CallError> {
         let mut inner = self.inner.lock();
         if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
             inner.buffer.roll_back();
@@ -176,10 +187,14 @@ impl ActorRows {
     }
 
     /// Hands what is finished to the committer.
+    #[inline]
     pub(crate) fn flush(self: &Arc<Self>) {
-        if self.is_committed(self.finished()) {
-            return;
+        if !self.is_committed(self.finished()) {
+            self.enqueue();
         }
+    }
+
+    fn enqueue(self: &Arc<Self>) {
         let mut inner = self.inner.lock();
         if inner.buffer.has_untaken() && !inner.queued {
             inner.queued = true;

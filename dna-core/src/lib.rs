@@ -86,6 +86,7 @@ mod actor;
 mod call;
 mod call_error;
 mod client;
+mod cluster;
 mod codec;
 mod context;
 mod engine;
@@ -119,11 +120,15 @@ pub use actor::{Access, Actor, ActorOptions, Fallible, Handled};
 pub use call::{Call, Cast};
 pub use call_error::{CallError, InvalidName, Loss, Overload};
 pub use client::Client;
+pub use cluster::{
+    ClusterError, ClusterStore, DrainError, EntryProblem, NodeId, NodeJournals, OpenJournalsError, Replayed, SealError,
+    Shard, Swap, Timestamp, ViewRegister, rendezvous,
+};
 pub use context::{AnyActor, Context, FromContext, OpenError};
 pub use engine::{Actors, Engine, Settings, ShutdownError, StartError, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, Events, Responder};
-pub use memory::Memory;
+pub use memory::{Memory, MemoryCluster};
 pub use module::StorageModule;
 pub use name::{ActorName, NameError};
 pub use outcome::Outcome;

@@ -44,6 +44,18 @@ pub const MAILBOX_MESSAGES_MAX: usize = 4096;
 /// How many messages may be queued on one node, in all mailboxes together.
 pub const QUEUED_MESSAGES_MAX: usize = 1024 * 1024;
 
+/// What the view of a cluster may take in its register, in bytes.
+pub const VIEW_BYTES_MAX: usize = 1024 * 1024;
+
+/// How many journals one node may have.
+pub const JOURNAL_LANES_MAX: u16 = 64;
+
+/// How far the wall clock of a node may be from that of the database when its journals are opened.
+pub const CLOCK_OFFSET_MAX: Duration = Duration::from_secs(60);
+
+/// How far the timestamps of a cluster may be ahead of the database's wall clock when a node's journals are opened.
+pub const TIMESTAMP_AHEAD_MAX: Duration = Duration::from_secs(3600);
+
 /// How many activations a node keeps before it passivates the least recently used.
 pub const ACTIVE_ACTORS_MAX: usize = 1_000_000;
 

@@ -1,4 +1,4 @@
-//! The seam to the runtime: time and spawning enter the engine here and nowhere else, so that a simulator can take
+//! The seam to the runtime: time, randomness and spawning enter the engine here and nowhere else, so that a simulator can take
 //! their place.
 #![expect(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
 
@@ -12,6 +12,7 @@ use tokio::{
     runtime::Handle,
     time::{Instant, Sleep},
 };
+use uuid::Uuid;
 
 /// Where the engine's tasks run, and the clock that they see.
 #[derive(Debug, Clone)]
@@ -44,6 +45,20 @@ impl Runtime {
     }
 }
 
+/// How long ago something was, by tokio's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// Runs `task` in the background of the runtime that this is called in.
 pub(crate) fn spawn_here(task: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(task));
@@ -57,6 +72,11 @@ pub(crate) fn sleep(duration: Duration) -> Sleep {
 /// Ends with the future, or with `None` after `duration`.
 pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(duration, future).await.ok()
+}
+
+/// A UUID of version 7: the time, then random bits.
+pub(crate) fn fresh_uuid() -> Uuid {
+    Uuid::now_v7()
 }
 
 /// Lets the tasks go first that are ready to run.

@@ -1,7 +1,8 @@
 //! The store in memory: plain maps. It is the reference that other stores are compared with, what `dna-core` runs on
 //! when it runs alone, and, with the feature `testing`, the ground on which the engine is tested: it can be told to
-//! hold, refuse, lose and delay.
+//! hold, refuse, lose and delay. [`MemoryCluster`] is the same for several nodes.
 
+mod cluster;
 #[cfg(feature = "testing")]
 mod faults;
 mod ledger;
@@ -14,6 +15,9 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
+pub use self::cluster::MemoryCluster;
+#[cfg(feature = "testing")]
+pub use self::cluster::{ClusterFaults, Fate, FaultPlan, RequestKind, Rule};
 #[cfg(feature = "testing")]
 pub use self::faults::{MemoryFaults, MemoryStats};
 use self::queue::{Request, State};

@@ -36,12 +36,12 @@ pub fn writes(actor: &ActorName, writes: Vec<Write>) -> ActorWrites {
 
 /// A committer as the port asks for it: numbers without gaps, and the same group again until its fate is known.
 #[derive(Debug)]
-pub struct Committer<'a, S> {
+pub struct Committer<'a, S: ?Sized> {
     store: &'a S,
     next: u64,
 }
 
-impl<'a, S: Store> Committer<'a, S> {
+impl<'a, S: Store + ?Sized> Committer<'a, S> {
     /// Claims the store.
     ///
     /// # Panics

@@ -1,5 +1,6 @@
-//! What tests of this crate and of those above it share: the conformance suite of the [`Store`] port, and the faults
-//! of [`Memory`](crate::Memory). Feature `testing`; nothing here is meant for production.
+//! What tests of this crate and of those above it share: the conformance suites of the [`Store`] and the
+//! [`ClusterStore`](crate::ClusterStore) port, and the faults of [`Memory`](crate::Memory) and
+//! [`MemoryCluster`](crate::MemoryCluster). Feature `testing`; nothing here is meant for production.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,15 +11,21 @@
 )]
 
 mod claims;
+mod cluster;
 mod commits;
 mod fixture;
 mod isolation;
+mod lane_store;
 mod reads;
 
 use std::future::Future;
 
-pub use self::fixture::{Committer, actor, delete, delete_range, put, writes};
-pub use crate::memory::{MemoryFaults, MemoryStats};
+pub use self::{
+    cluster::ClusterUnderTest,
+    fixture::{Committer, actor, delete, delete_range, put, writes},
+    lane_store::LaneStore,
+};
+pub use crate::memory::{ClusterFaults, Fate, FaultPlan, MemoryFaults, MemoryStats, RequestKind, Rule};
 use crate::store::Store;
 
 /// A store as the conformance suite sees it: how to make one, and how to close it and open it again.
@@ -27,6 +34,12 @@ pub trait StoreUnderTest {
     type Store: Store;
     /// What must live as long as the store: a temporary directory, a server, or `()`.
     type Guard: Send;
+
+    /// Why the suite cannot run here, such as a server that is not there, and how to make it run. Each case then says so
+    /// on stdout and passes.
+    fn skipped() -> Option<String> {
+        None
+    }
 
     /// Makes an empty store that nobody has claimed.
     fn open() -> impl Future<Output = (Self::Guard, Self::Store)> + Send;
@@ -38,6 +51,16 @@ pub trait StoreUnderTest {
             store.detach();
             (guard, store)
         }
+    }
+}
+
+/// Runs one case of the suite, unless it is skipped.
+#[doc(hidden)]
+#[allow(clippy::print_stdout, reason = "a test that was skipped says so")]
+pub fn run_unless(skipped: Option<String>, case: impl Future<Output = ()>) {
+    match skipped {
+        Some(reason) => println!("skipped: {reason}"),
+        None => run(case),
     }
 }
 
@@ -56,6 +79,9 @@ pub fn run(case: impl Future<Output = ()>) {
 pub mod cases {
     pub use super::{claims::*, commits::*, isolation::*, reads::*};
 }
+
+#[doc(hidden)]
+pub use self::cluster::cases as cluster_cases;
 
 /// Expands to one `#[test]` for each case of the conformance suite of [`Store`], run against the
 /// [`StoreUnderTest`] that is named. The docs of [`Store`] show the whole of what a store writes for it.
@@ -102,7 +128,8 @@ macro_rules! store_conformance {
         $(
             #[test]
             fn $case() {
-                $crate::testing::run($crate::testing::cases::$case::<$store>());
+                let skipped = <$store as $crate::testing::StoreUnderTest>::skipped();
+                $crate::testing::run_unless(skipped, $crate::testing::cases::$case::<$store>());
             }
         )*
     };

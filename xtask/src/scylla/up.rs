@@ -1,0 +1,271 @@
+//! `cargo xtask scylla-up`: finds what runs, starts what does not, and waits until it answers.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    net::TcpListener,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    cassandra::{self, Program},
+    cql::{self, Found},
+    docker,
+    engine::{self, Engine},
+    error::Error,
+    java, maven,
+    options::{Name, UpOptions},
+    place::Place,
+    process::Identity,
+    progress::Progress,
+    server,
+    settings::{self, Recorded, Settings},
+    state::{Handle, State},
+};
+use crate::{cargo, workspace::Workspace};
+
+/// How long the nodes may take to answer, all of them together.
+const START_SECONDS_MAX: u64 = 300;
+/// How often they are looked at.
+const LOOK_MILLISECONDS: u64 = 100;
+
+/// An instance while it is brought up.
+struct Up<'a> {
+    place: &'a Place,
+    name: &'a Name,
+    state: State,
+    progress: Progress,
+    /// The nodes that this command started, which it stops if it fails.
+    own: Vec<u8>,
+}
+
+/// Brings the instance up.
+pub(crate) fn run(workspace: &Workspace, options: &UpOptions) -> Result<(), Error> {
+    let place = Place::new(&workspace.target);
+    let name = &options.name;
+    let lock = place.lock(name.as_str())?;
+    let recorded = State::read(&place.instance(name))?;
+    let runs = recorded.as_ref().is_some_and(|state| state.started.iter().any(|started| started.handle.runs()));
+
+    let engine_recorded = recorded.as_ref().map(|state| state.settings.engine);
+    let (engine, why) = match (runs, engine_recorded) {
+        (true, Some(running)) => (options.engine.named().unwrap_or(running), "it runs already".to_owned()),
+        _ => engine::choose(options.engine, engine_recorded, docker::probe)?,
+    };
+    let before = recorded.as_ref().map(|state| Recorded { settings: &state.settings, runs });
+    let settings = settings::settle(options, engine, before, &place.instance(name))?;
+    println!("{} ({why})", described(&settings));
+
+    let is_new = recorded.is_none();
+    let state = recorded.map_or_else(
+        || State { settings: settings.clone(), started: Vec::new() },
+        |state| State { settings: settings.clone(), ..state },
+    );
+    let mut up = Up { place: &place, name, state, progress: Progress::new(), own: Vec::new() };
+    let result = up.bring_up(is_new);
+    let elapsed = up.progress.elapsed();
+    let Up { state, own, progress, .. } = up;
+    drop(progress);
+    if let Err(error) = result {
+        let handles = own.iter().filter_map(|index| state.handle(*index)).collect::<Vec<_>>();
+        server::stop(&handles, false)?;
+        return Err(error);
+    }
+    drop(lock);
+
+    report(&place, name, &state, own.len(), elapsed);
+    if options.no_schema { Ok(()) } else { schema(workspace, &settings, &options.keyspace) }
+}
+
+impl Up<'_> {
+    fn bring_up(&mut self, is_new: bool) -> Result<(), Error> {
+        let nodes = self.state.settings.nodes;
+        let missing = (0..nodes).filter(|index| !self.runs(*index)).collect::<Vec<_>>();
+        if !missing.is_empty() {
+            self.check_room(&missing, is_new)?;
+            let program = self.program()?;
+            // The others ask the first one who is there.
+            let (seed, others): (Vec<u8>, Vec<u8>) = missing.iter().partition(|index| **index == 0);
+            for group in [seed, others].iter().filter(|group| !group.is_empty()) {
+                for index in group {
+                    self.start(program.as_ref(), *index)?;
+                }
+                self.wait(group)?;
+            }
+        }
+        self.wait(&(0..nodes).collect::<Vec<_>>())?;
+        self.wait_for_each_other()
+    }
+
+    fn runs(&self, index: u8) -> bool {
+        self.state.handle(index).is_some_and(Handle::runs)
+    }
+
+    /// Sees that nothing is in the way: ports of another program, files that are not ours.
+    fn check_room(&self, missing: &[u8], is_new: bool) -> Result<(), Error> {
+        let settings = &self.state.settings;
+        for index in missing {
+            let address = settings.cql(*index);
+            let mut ports = vec![address];
+            if settings.engine == Engine::Cassandra {
+                ports.push(settings.internode(*index));
+            }
+            for port in ports {
+                match TcpListener::bind(port) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                        let by = match cql::look(port) {
+                            Found::Cql => "a CQL server that this command has not started under this name",
+                            Found::Other | Found::Nobody => "another program",
+                        };
+                        return Err(Error::Taken { address: port, by });
+                    }
+                    Err(source) => return Err(Error::Listen { address: port, source }),
+                }
+            }
+            let data = settings.data_of(*index);
+            if is_new && fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_some()) {
+                return Err(Error::Foreign { path: data, name: self.name.to_string() });
+            }
+        }
+        Ok(())
+    }
+
+    /// What the nodes are started from; fetched, where it is not there.
+    fn program(&self) -> Result<Option<Program>, Error> {
+        match self.state.settings.engine {
+            Engine::Scylla => {
+                self.progress.step("looking for the image");
+                docker::fetch()?;
+                Ok(None)
+            }
+            Engine::Cassandra => {
+                if Identity::of(std::process::id()).is_none() {
+                    return Err(Error::NoProc);
+                }
+                let java = java::find()?;
+                self.progress.step(&format!("Java: {}", java.display()));
+                let jars = self.place.jars(cassandra::VERSION);
+                if !maven::is_fetched(&jars) {
+                    let _lock = self.place.lock("jars")?;
+                    if !maven::is_fetched(&jars) {
+                        self.progress.step("fetching it with Maven, once");
+                        maven::fetch(&jars, &java)?;
+                    }
+                }
+                Ok(Some(Program { java, jars }))
+            }
+        }
+    }
+
+    /// Starts one node and records it.
+    fn start(&mut self, program: Option<&Program>, index: u8) -> Result<(), Error> {
+        let settings = &self.state.settings;
+        if let Some(Handle::Container { id }) = self.state.handle(index) {
+            docker::remove(id);
+        }
+        let folder = self.place.node(self.name, index);
+        // The record comes before the data that it speaks of.
+        self.state.write(&self.place.instance(self.name))?;
+        let handle = match program {
+            Some(program) => {
+                let log = self.place.log(self.name, index);
+                cassandra::start(program, settings, self.name, index, &folder, &log)?
+            }
+            None => docker::start(settings, self.name, index)?,
+        };
+        self.state.set(index, handle);
+        self.own.push(index);
+        self.state.write(&self.place.instance(self.name))
+    }
+
+    /// Waits until these nodes answer CQL.
+    fn wait(&self, nodes: &[u8]) -> Result<(), Error> {
+        let start = Instant::now();
+        let mut waiting = nodes.to_vec();
+        loop {
+            waiting.retain(|index| cql::look(self.state.settings.cql(*index)) != Found::Cql);
+            let Some(next) = waiting.first() else { return Ok(()) };
+            let names = waiting.iter().map(|index| self.state.settings.cql(*index).to_string()).collect::<Vec<_>>();
+            self.progress.step(&format!("waiting until CQL answers on {}", names.join(", ")));
+            let dead = waiting.iter().find(|index| !self.runs(**index));
+            self.go_on(start, *next, dead.copied())?;
+        }
+    }
+
+    /// Waits until each node reaches all others, so that the first statement that needs a majority finds one.
+    fn wait_for_each_other(&self) -> Result<(), Error> {
+        let settings = &self.state.settings;
+        // ScyllaDB answers CQL only when its node has joined the others.
+        if settings.nodes == 1 || settings.engine == Engine::Scylla {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let mut waiting = (0..settings.nodes).collect::<Vec<_>>();
+        loop {
+            waiting.retain(|index| !cql::reaches_all(settings.cql(*index)));
+            let Some(next) = waiting.first() else { return Ok(()) };
+            self.progress.step("waiting until the nodes see each other");
+            let dead = waiting.iter().find(|index| !self.runs(**index));
+            self.go_on(start, *next, dead.copied())?;
+        }
+    }
+
+    /// A pause, unless a node has ended or the time is up.
+    fn go_on(&self, start: Instant, next: u8, dead: Option<u8>) -> Result<(), Error> {
+        let waited = Duration::from_secs(START_SECONDS_MAX);
+        let index = dead.unwrap_or(next);
+        let (address, log) = (self.state.settings.cql(index), self.place.log(self.name, index));
+        if dead.is_some() {
+            return Err(server::died(address, self.state.handle(index), &log));
+        }
+        if start.elapsed() > waited {
+            return Err(Error::Silent { address, waited, log });
+        }
+        thread::sleep(Duration::from_millis(LOOK_MILLISECONDS));
+        Ok(())
+    }
+}
+
+fn described(settings: &Settings) -> String {
+    let nodes = if settings.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", settings.nodes) };
+    let synced = if settings.durable { "each write synced" } else { "commit log synced now and then" };
+    format!("{} {}, {nodes} of {} MiB, {synced}", settings.engine, settings.version, settings.memory_mib)
+}
+
+fn report(place: &Place, name: &Name, state: &State, started: usize, elapsed: Duration) {
+    let settings = &state.settings;
+    match started {
+        0 => println!("`{name}` runs already:"),
+        _ => println!("`{name}` is ready after {:.1} s:", elapsed.as_secs_f64()),
+    }
+    for index in 0..settings.nodes {
+        let handle = state.handle(index).map_or_else(String::new, Handle::shown);
+        println!("  {:<22}{handle}", settings.cql(index).to_string());
+    }
+    match settings.engine {
+        Engine::Scylla => println!("  data  in volumes of Docker; logs: `docker logs`"),
+        Engine::Cassandra => println!(
+            "  data  {}\n  logs  {}",
+            settings.data_dir.display(),
+            place.instance(name).join("node*").join("server.log").display()
+        ),
+    }
+    println!("  stop  cargo xtask scylla-down{}", name.option());
+}
+
+/// Creates keyspace and tables, which is the business of the crate that uses them.
+fn schema(workspace: &Workspace, settings: &Settings, keyspace: &Name) -> Result<(), Error> {
+    let contact = settings.cql(0).to_string();
+    let args = ["run", "--quiet", "-p", "dna-storage", "--features", "scylla", "--example", "create_schema", "--"];
+    let mut command = cargo::cargo(&workspace.root, args);
+    command.args([&contact, keyspace.as_str()]);
+    let shown = cargo::shown(&command);
+    eprintln!("$ {shown}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Error::Schema { keyspace: keyspace.to_string(), command: shown }),
+        Err(source) => Err(Error::Start { command: shown, source }),
+    }
+}

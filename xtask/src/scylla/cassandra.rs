@@ -153,6 +153,10 @@ fn arguments(settings: &Settings, jars: &Path, config: &Path, logback: &Path, da
             "-Dcassandra-foreground=yes",
             "-Dcassandra.skip_wait_for_gossip_to_settle=0",
             "-Dcassandra.ring_delay_ms=5000",
+            "-Dcassandra.shutdown_announce_in_ms=200",
+            // A node that missed a CREATE TABLE asks for it now, not in a minute.
+            "-Dcassandra.migration_delay_ms=500",
+            "-Dcassandra.schema_pull_interval_ms=1000",
         ]
         .map(OsString::from),
     );

@@ -28,6 +28,9 @@ const OF_ALL: &str =
     "SELECT view_name FROM system_distributed.view_build_status WHERE keyspace_name='x' AND view_name='x'";
 const CONSISTENCY_ALL: u16 = 5;
 
+const OF_SCHEMA: &str = "SELECT schema_version FROM system.local";
+const CONSISTENCY_ONE: u16 = 1;
+
 /// What is found at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
@@ -50,14 +53,21 @@ pub(super) fn look(address: SocketAddrV4) -> Found {
 
 /// Whether the node at this address reaches all others: it reads from all replicas of a table with three of them.
 pub(super) fn reaches_all(address: SocketAddrV4) -> bool {
-    let read = || -> io::Result<u8> {
-        let mut stream = connect(address)?;
-        match ask(&mut stream, STARTUP, &startup())? {
-            (READY, _) => Ok(ask(&mut stream, QUERY, &query(OF_ALL, CONSISTENCY_ALL))?.0),
-            (other, _) => Ok(other),
-        }
-    };
-    read().is_ok_and(|opcode| opcode == RESULT)
+    result_of(address, OF_ALL, CONSISTENCY_ALL).is_some()
+}
+
+/// The version of the schema that the node at this address has.
+pub(super) fn schema_of(address: SocketAddrV4) -> Option<[u8; 16]> {
+    // One row with one column: its value ends the answer.
+    result_of(address, OF_SCHEMA, CONSISTENCY_ONE)?.last_chunk().copied()
+}
+
+/// The result of a statement, if it has one.
+fn result_of(address: SocketAddrV4, statement: &str, consistency: u16) -> Option<Vec<u8>> {
+    let mut stream = connect(address).ok()?;
+    let (READY, _) = ask(&mut stream, STARTUP, &startup()).ok()? else { return None };
+    let (RESULT, body) = ask(&mut stream, QUERY, &query(statement, consistency)).ok()? else { return None };
+    Some(body)
 }
 
 fn connect(address: SocketAddrV4) -> io::Result<TcpStream> {

@@ -33,7 +33,8 @@ pub(crate) fn run(workspace: &Workspace, options: &DownOptions) -> Result<(), Er
         let start = Instant::now();
         let shown = running.iter().map(|handle| handle.shown()).collect::<Vec<_>>().join(", ");
         eprintln!("{} `{name}`: {shown}", if options.kill { "killing" } else { "stopping" });
-        server::stop(&running, options.kill)?;
+        // What is removed at once need not be written first.
+        server::stop(&running, options.kill || options.wipe)?;
         println!("`{name}` is stopped after {:.1} s", start.elapsed().as_secs_f64());
     }
     // A container that has ended by itself is still there.

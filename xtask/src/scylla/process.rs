@@ -69,16 +69,17 @@ impl Identity {
     }
 }
 
-/// The start time in a line of `/proc/<pid>/stat`; `None` for a process that has ended.
+/// The start time in a line of `/proc/<pid>/stat`; `None` for a process that has ended, which it has only with its last
+/// thread: until then it holds its ports.
 fn start_of_living(stat: &str) -> Option<u64> {
     // The second field is the program's name in parentheses, and may have any character in it.
     let (_, behind) = stat.rsplit_once(')')?;
     let mut fields = behind.split_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X" | "x") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
+    let threads = fields.nth(16)?.parse::<u32>().ok()?;
+    let has_ended = matches!(state, "Z" | "X" | "x") && threads <= 1;
+    let start = fields.nth(1)?.parse().ok()?;
+    if has_ended { None } else { Some(start) }
 }
 
 #[cfg(test)]
@@ -91,7 +92,10 @@ mod tests {
         for name in ["java", "a b", "x) R 1 (y", ""] {
             assert_eq!(start_of_living(&format!("12 ({name}) {behind}")), Some(4242), "{name}");
         }
-        assert_eq!(start_of_living(&format!("12 (java) {}", behind.replacen('S', "Z", 1))), None);
+        let ended = behind.replacen('S', "Z", 1);
+        assert_eq!(start_of_living(&format!("12 (java) {ended}")), None);
+        let ending = ended.replacen("20 0 1 0", "20 0 7 0", 1);
+        assert_eq!(start_of_living(&format!("12 (java) {ending}")), Some(4242), "its other threads still run");
         for stat in ["", "12 java S 1", "12 (java)", "12 (java) S 1 2"] {
             assert_eq!(start_of_living(stat), None, "{stat}");
         }

@@ -69,13 +69,14 @@ pub(super) fn settle(
     default_dir: &Path,
 ) -> Result<Settings, Error> {
     let before = recorded.map(|recorded| recorded.settings);
+    let running = recorded.filter(|recorded| recorded.runs).map(|recorded| recorded.settings.version.clone());
     if engine == Engine::Scylla && asked.data_dir.is_some() {
         let why = "Docker keeps the data in volumes";
         return Err(Error::Useless { option: "--data-dir", engine: "ScyllaDB", why });
     }
     let settings = Settings {
         engine,
-        version: engine.version().to_owned(),
+        version: running.unwrap_or_else(|| engine.version().to_owned()),
         nodes: asked.nodes.or(before.map(|before| before.nodes)).unwrap_or(1),
         address: asked.address.or(before.map(|before| before.address)).unwrap_or(Ipv4Addr::LOCALHOST),
         port: asked.port.or(before.map(|before| before.port)).unwrap_or(9042),
@@ -171,6 +172,14 @@ pub(super) mod tests {
             assert_eq!(settled("", Some(Recorded { settings: &three, runs })), Ok(three.clone()));
             let same = "--nodes 3 --durable --heap 2G --port 9042 --engine cassandra";
             assert_eq!(settled(same, Some(Recorded { settings: &three, runs })), Ok(three.clone()));
+        }
+    }
+
+    #[test]
+    fn a_server_that_runs_keeps_its_release_and_the_next_start_takes_the_pinned_one() {
+        let before = Settings { version: "5.0.7".to_owned(), ..cassandra(1) };
+        for (runs, version) in [(true, "5.0.7"), (false, "5.0.8")] {
+            assert_eq!(settled("", Some(Recorded { settings: &before, runs })).unwrap().version, version);
         }
     }
 

@@ -80,22 +80,31 @@ pub(crate) fn run(workspace: &Workspace, options: &UpOptions) -> Result<(), Erro
 
 impl Up<'_> {
     fn bring_up(&mut self, is_new: bool) -> Result<(), Error> {
-        let nodes = self.state.settings.nodes;
-        let missing = (0..nodes).filter(|index| !self.runs(*index)).collect::<Vec<_>>();
-        if !missing.is_empty() {
-            self.check_room(&missing, is_new)?;
-            let program = self.program()?;
-            // The others ask the first one who is there.
-            let (seed, others): (Vec<u8>, Vec<u8>) = missing.iter().partition(|index| **index == 0);
-            for group in [seed, others].iter().filter(|group| !group.is_empty()) {
-                for index in group {
-                    self.start(program.as_ref(), *index)?;
-                }
-                self.wait(group)?;
+        let all = (0..self.state.settings.nodes).collect::<Vec<_>>();
+        loop {
+            let missing = all.iter().copied().filter(|index| !self.runs(*index)).collect::<Vec<_>>();
+            if !missing.is_empty() {
+                self.start_all(&missing, is_new)?;
+            }
+            if self.wait(&all)? && self.wait_for_each_other(&all)? {
+                return Ok(());
             }
         }
-        self.wait(&(0..nodes).collect::<Vec<_>>())?;
-        self.wait_for_each_other()
+    }
+
+    fn start_all(&mut self, missing: &[u8], is_new: bool) -> Result<(), Error> {
+        self.check_room(missing, is_new)?;
+        let program = self.program()?;
+        let settings = &self.state.settings;
+        let has_data =
+            |index: u8| fs::read_dir(settings.data_of(index)).is_ok_and(|mut entries| entries.next().is_some());
+        for group in groups(missing, has_data) {
+            for index in &group {
+                self.start(program.as_ref(), *index)?;
+            }
+            self.wait(&group)?;
+        }
+        Ok(())
     }
 
     fn runs(&self, index: u8) -> bool {
@@ -180,52 +189,63 @@ impl Up<'_> {
         self.state.write(&self.place.instance(self.name))
     }
 
-    /// Waits until these nodes answer CQL.
-    fn wait(&self, nodes: &[u8]) -> Result<(), Error> {
-        let start = Instant::now();
-        let mut waiting = nodes.to_vec();
-        loop {
+    /// Waits until these nodes answer CQL. Answers whether they do: one that ran before may have ended meanwhile.
+    fn wait(&self, nodes: &[u8]) -> Result<bool, Error> {
+        self.wait_until(nodes, "CQL answers on", |waiting| {
             waiting.retain(|index| cql::look(self.state.settings.cql(*index)) != Found::Cql);
-            let Some(next) = waiting.first() else { return Ok(()) };
-            let names = waiting.iter().map(|index| self.state.settings.cql(*index).to_string()).collect::<Vec<_>>();
-            self.progress.step(&format!("waiting until CQL answers on {}", names.join(", ")));
-            let dead = waiting.iter().find(|index| !self.runs(**index));
-            self.go_on(start, *next, dead.copied())?;
-        }
+        })
     }
 
-    /// Waits until each node reaches all others, so that the first statement that needs a majority finds one.
-    fn wait_for_each_other(&self) -> Result<(), Error> {
+    /// Waits until each node reaches all others and knows the same tables, so that the first statement that needs a
+    /// majority finds one.
+    fn wait_for_each_other(&self, nodes: &[u8]) -> Result<bool, Error> {
         let settings = &self.state.settings;
         // ScyllaDB answers CQL only when its node has joined the others.
-        if settings.nodes == 1 || settings.engine == Engine::Scylla {
-            return Ok(());
+        if nodes.len() == 1 || settings.engine == Engine::Scylla {
+            return Ok(true);
         }
-        let start = Instant::now();
-        let mut waiting = (0..settings.nodes).collect::<Vec<_>>();
-        loop {
-            waiting.retain(|index| !cql::reaches_all(settings.cql(*index)));
-            let Some(next) = waiting.first() else { return Ok(()) };
-            self.progress.step("waiting until the nodes see each other");
-            let dead = waiting.iter().find(|index| !self.runs(**index));
-            self.go_on(start, *next, dead.copied())?;
-        }
+        let schema = |index: u8| cql::schema_of(settings.cql(index));
+        self.wait_until(nodes, "the nodes see each other:", |waiting| {
+            let of_first = schema(0);
+            let agrees = |index: u8| of_first.is_some() && schema(index) == of_first;
+            waiting.retain(|index| !agrees(*index) || !cql::reaches_all(settings.cql(*index)));
+        })
     }
 
-    /// A pause, unless a node has ended or the time is up.
-    fn go_on(&self, start: Instant, next: u8, dead: Option<u8>) -> Result<(), Error> {
-        let waited = Duration::from_secs(START_SECONDS_MAX);
-        let index = dead.unwrap_or(next);
-        let (address, log) = (self.state.settings.cql(index), self.place.log(self.name, index));
-        if dead.is_some() {
-            return Err(server::died(address, self.state.handle(index), &log));
+    /// Looks again and again until no node is waited for any more. Answers `false` if one has ended that another call
+    /// had started, so that it can be started again.
+    fn wait_until(&self, nodes: &[u8], what: &str, look: impl Fn(&mut Vec<u8>)) -> Result<bool, Error> {
+        let (start, waited) = (Instant::now(), Duration::from_secs(START_SECONDS_MAX));
+        let address = |index: u8| self.state.settings.cql(index);
+        let log = |index: u8| self.place.log(self.name, index);
+        let mut waiting = nodes.to_vec();
+        loop {
+            look(&mut waiting);
+            let Some(next) = waiting.first().copied() else { return Ok(true) };
+            let names = waiting.iter().map(|index| address(*index).to_string()).collect::<Vec<_>>();
+            self.progress.step(&format!("waiting until {what} {}", names.join(", ")));
+            if let Some(dead) = nodes.iter().copied().find(|index| !self.runs(*index)) {
+                if self.own.contains(&dead) {
+                    return Err(server::died(address(dead), self.state.handle(dead), &log(dead)));
+                }
+                return Ok(false);
+            }
+            if start.elapsed() > waited {
+                return Err(Error::Silent { address: address(next), waited, log: log(next) });
+            }
+            thread::sleep(Duration::from_millis(LOOK_MILLISECONDS));
         }
-        if start.elapsed() > waited {
-            return Err(Error::Silent { address, waited, log });
-        }
-        thread::sleep(Duration::from_millis(LOOK_MILLISECONDS));
-        Ok(())
     }
+}
+
+/// The nodes that are started at once, one group after another. A new node asks the first one who is there, so that one
+/// must answer; nodes that know each other wait for each other.
+fn groups(missing: &[u8], has_data: impl Fn(u8) -> bool) -> Vec<Vec<u8>> {
+    if missing.iter().all(|index| has_data(*index)) {
+        return vec![missing.to_vec()];
+    }
+    let (first, others): (Vec<u8>, Vec<u8>) = missing.iter().partition(|index| **index == 0);
+    [first, others].into_iter().filter(|group| !group.is_empty()).collect()
 }
 
 fn described(settings: &Settings) -> String {
@@ -267,5 +287,25 @@ fn schema(workspace: &Workspace, settings: &Settings, keyspace: &Name) -> Result
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(Error::Schema { keyspace: keyspace.to_string(), command: shown }),
         Err(source) => Err(Error::Start { command: shown, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_node_is_started_when_the_first_one_answers() {
+        let table = [
+            (vec![0], vec![], vec![vec![0]]),
+            (vec![0, 1, 2], vec![], vec![vec![0], vec![1, 2]]),
+            (vec![0, 1, 2], vec![0, 1, 2], vec![vec![0, 1, 2]]),
+            (vec![0, 1, 2], vec![0], vec![vec![0], vec![1, 2]]),
+            (vec![1, 2], vec![1], vec![vec![1, 2]]),
+            (vec![2], vec![2], vec![vec![2]]),
+        ];
+        for (missing, with_data, expected) in table {
+            assert_eq!(groups(&missing, |index| with_data.contains(&index)), expected, "{missing:?}, {with_data:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::{cassandra::VERSION, error::Error, java, server::last_lines};
+use super::{cassandra::VERSION, error::Error, java};
 
 /// The plugin that copies, by its full name, so that each machine runs the same.
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
@@ -23,7 +23,7 @@ pub(super) fn is_fetched(jars: &Path) -> bool {
 
 /// Fetches the jars into this folder.
 pub(super) fn fetch(jars: &Path, java: &Path) -> Result<(), Error> {
-    let work = jars.with_extension("part");
+    let work = jars.with_file_name(format!("fetching-{VERSION}"));
     let write = |source| Error::Write { path: work.clone(), source };
     match fs::remove_dir_all(&work) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(write(error)),
@@ -45,15 +45,19 @@ pub(super) fn fetch(jars: &Path, java: &Path) -> Result<(), Error> {
     let status = maven.stdin(Stdio::null()).stdout(output).stderr(errors).status();
     let status = status.map_err(|source| Error::NoMaven { source })?;
     if !status.success() || !is_fetched(&copied) {
-        let is_error = |line: &str| line.contains("ERROR");
-        let why = last_lines(&log, 1, |line| is_error(line) && line.contains("Could not"))
-            .or_else(|| last_lines(&log, 3, is_error))
-            .unwrap_or_else(|| format!("it ended with {status}"));
+        // The first error is the reason, those behind it are advice.
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let why = first_error(&text).map_or_else(|| format!("it ended with {status}"), str::to_owned);
         return Err(Error::Fetch { version: VERSION, why, log, jars: jars.to_path_buf() });
     }
     fs::rename(&copied, jars).map_err(write)?;
     let _ = fs::remove_dir_all(&work);
     Ok(())
+}
+
+/// The first error in what Maven prints.
+fn first_error(text: &str) -> Option<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("[ERROR]")).map(str::trim).find(|line| !line.is_empty())
 }
 
 /// A project that is nothing but its one dependency.
@@ -95,6 +99,13 @@ mod tests {
             let count = |text: &str| pom.matches(text).count();
             assert_eq!((count(&format!("<{tag}")) > 0, count(&format!("</{tag}>"))), (true, 1), "{tag}");
         }
+    }
+
+    #[test]
+    fn the_reason_is_the_first_error() {
+        let text = "[INFO] Scanning\n[ERROR]\n[ERROR] Plugin x could not be resolved\n[ERROR] -> [Help 1]\n";
+        assert_eq!(first_error(text), Some("Plugin x could not be resolved"));
+        assert_eq!(first_error("[INFO] BUILD SUCCESS\n"), None);
     }
 
     #[test]

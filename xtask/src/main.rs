@@ -12,6 +12,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod counts;
+mod cql_tests;
 mod error;
 mod scylla;
 mod test;
@@ -46,11 +47,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every test that needs no server.
+    /// Run every test that needs no server, or those that need one.
     ///
     /// Runs `cargo test --workspace --all-features --no-fail-fast`, doc tests included, and sums up the results.
     /// Arguments go on to `cargo test`, and those behind `--` to the test runner. Naming a package takes the place of
     /// `--workspace`, naming features that of `--all-features`.
+    ///
+    /// With `--cql` as the first argument it runs the tests that need a CQL server, and no others: the test targets with
+    /// `cql` in their name. A server that `scylla-up` has started is used; else one is started for the tests, and
+    /// stopped behind them. Further arguments go on as they are.
     #[command(
         verbatim_doc_comment,
         after_help = "Examples:\n  \
@@ -60,7 +65,9 @@ enum Command {
         cargo xtask test -p dna-storage --no-default-features\n  \
         cargo xtask test --doc                        the doc tests only\n  \
         cargo xtask test -- --nocapture               show what the tests print\n  \
-        cargo xtask test -p dna-core -- --exact name::of::a_test\n\n\
+        cargo xtask test -p dna-core -- --exact name::of::a_test\n  \
+        cargo xtask test --cql                        the tests that need a CQL server\n  \
+        cargo xtask test --cql deposed                those of them whose path has `deposed` in it\n\n\
         The exit code is that of `cargo test`."
     )]
     Test {
@@ -175,10 +182,15 @@ fn escaped(mut args: Vec<OsString>) -> Vec<OsString> {
 fn run(command: Command) -> Result<ExitCode, Error> {
     let workspace = Workspace::read()?;
     let passed = match command {
-        Command::Test { args } => return test::run(&workspace, &args),
+        Command::Test { args } => {
+            return match args.split_first() {
+                Some((first, others)) if first == "--cql" => cql_tests::run(&workspace, others),
+                _ => test::run(&workspace, &args),
+            };
+        }
         Command::Bench { args } => return bench::run(&workspace, &args),
         Command::Ci(options) => ci::run(&workspace, &options)?,
-        Command::ScyllaUp(options) => scylla::up(&workspace, &options).map(|()| true)?,
+        Command::ScyllaUp(options) => scylla::up(&workspace, &options).map(|_| true)?,
         Command::ScyllaDown(options) => scylla::down(&workspace, &options).map(|()| true)?,
         Command::ScyllaStatus(options) => scylla::status(&workspace, &options)?,
         Command::Tidy => tidy::run(&workspace)?.is_empty(),

@@ -53,6 +53,24 @@ pub(crate) struct UpOptions {
     pub(super) no_schema: bool,
 }
 
+impl UpOptions {
+    /// What tests need: what is there, or the default, without tables, which tests create for themselves.
+    pub(crate) fn for_tests() -> Self {
+        UpOptions {
+            engine: Wanted::Auto,
+            nodes: None,
+            address: None,
+            port: None,
+            durable: None,
+            heap: None,
+            data_dir: None,
+            name: Name::default(),
+            keyspace: Name::default(),
+            no_schema: true,
+        }
+    }
+}
+
 /// What `scylla-down` is to stop.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DownOptions {

@@ -47,7 +47,7 @@ fn show(place: &Place, name: &Name, state: &State) -> bool {
         let answers = runs && found == Found::Cql;
         all_answer &= answers;
         let process = handle.map_or_else(|| "-".to_owned(), Handle::shown);
-        println!("  {:<22}{process:<14}{}", address.to_string(), said(handle.is_some(), runs, found));
+        println!("  {:<22}{process:<24}{}", address.to_string(), said(handle.is_some(), runs, found));
     }
     if settings.engine == Engine::Cassandra {
         println!("  data  {}\n  logs  {}", settings.data_dir.display(), place.instance(name).display());

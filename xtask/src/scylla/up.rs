@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::ErrorKind,
-    net::TcpListener,
+    net::{SocketAddrV4, TcpListener},
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +15,7 @@ use super::{
     engine::{self, Engine},
     error::Error,
     java, maven,
-    options::{Name, UpOptions},
+    options::{DownOptions, Name, UpOptions},
     place::Place,
     process::Identity,
     progress::Progress,
@@ -30,6 +30,27 @@ const START_SECONDS_MAX: u64 = 300;
 /// How often they are looked at.
 const LOOK_MILLISECONDS: u64 = 100;
 
+/// An instance that has been brought up.
+#[derive(Debug)]
+pub(crate) struct Brought {
+    /// Where its first node answers.
+    pub(crate) contact: SocketAddrV4,
+    name: Name,
+    /// Whether a node of it ran before.
+    ran: bool,
+    /// Whether it had data before.
+    had_data: bool,
+}
+
+impl Brought {
+    /// What leaves the machine as it was before; `None` if that is to leave it alone. Where something went wrong, data
+    /// and logs stay to be looked at.
+    pub(crate) fn undo(self, all_went_well: bool) -> Option<DownOptions> {
+        let wipe = all_went_well && !self.had_data;
+        (!self.ran).then_some(DownOptions { name: self.name, wipe, kill: false })
+    }
+}
+
 /// An instance while it is brought up.
 struct Up<'a> {
     place: &'a Place,
@@ -41,7 +62,7 @@ struct Up<'a> {
 }
 
 /// Brings the instance up.
-pub(crate) fn run(workspace: &Workspace, options: &UpOptions) -> Result<(), Error> {
+pub(crate) fn run(workspace: &Workspace, options: &UpOptions) -> Result<Brought, Error> {
     let place = Place::new(&workspace.target);
     let name = &options.name;
     let lock = place.lock(name.as_str())?;
@@ -75,7 +96,10 @@ pub(crate) fn run(workspace: &Workspace, options: &UpOptions) -> Result<(), Erro
     drop(lock);
 
     report(&place, name, &state, own.len(), elapsed);
-    if options.no_schema { Ok(()) } else { schema(workspace, &settings, &options.keyspace) }
+    if !options.no_schema {
+        schema(workspace, &settings, &options.keyspace)?;
+    }
+    Ok(Brought { contact: settings.cql(0), name: name.clone(), ran: runs, had_data: !is_new })
 }
 
 impl Up<'_> {
@@ -293,6 +317,20 @@ fn schema(workspace: &Workspace, settings: &Settings, keyspace: &Name) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_started_is_stopped_and_what_ran_goes_on() {
+        for (ran, had_data, well, expected) in [
+            (false, false, true, Some(true)),
+            (false, false, false, Some(false)),
+            (false, true, true, Some(false)),
+            (true, true, true, None),
+        ] {
+            let contact = SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9042);
+            let brought = Brought { contact, name: Name::default(), ran, had_data };
+            assert_eq!(brought.undo(well).map(|down| down.wipe), expected, "{ran} {had_data} {well}");
+        }
+    }
 
     #[test]
     fn a_new_node_is_started_when_the_first_one_answers() {

@@ -65,25 +65,26 @@ pub(super) fn stop(handles: &[&Handle], kill: bool) -> Result<(), Error> {
 pub(super) fn died(address: SocketAddrV4, handle: Option<&Handle>, log: &Path) -> Error {
     let words = match handle {
         Some(Handle::Container { id }) => docker::log(id),
-        _ => last_lines(log, 3, |line| line.contains("ERROR") || line.starts_with("Error"))
-            .or_else(|| last_lines(log, 5, |_| true)),
+        _ => last_words(log),
     };
     Error::Died { address, words: words.unwrap_or_else(|| "(none)".to_owned()), log: log.to_path_buf() }
 }
 
-/// The last few lines of a log that are of interest; `None` if none is.
-pub(super) fn last_lines(log: &Path, count: usize, of_interest: impl Fn(&str) -> bool) -> Option<String> {
+/// The last error in a log with what it says, else the last lines; `None` if there are none.
+fn last_words(log: &Path) -> Option<String> {
     const TAIL_BYTES: u64 = 64 * 1024;
+    const LINES: usize = 5;
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let mut lines = text.lines().rev().map(str::trim_end).filter(|line| !line.is_empty() && of_interest(line));
-    let mut last = lines.by_ref().take(count).collect::<Vec<_>>();
-    last.reverse();
-    if last.is_empty() { None } else { Some(last.join("\n")) }
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    let is_error = |line: &&str| line.contains(" ERROR ") || line.starts_with("Error");
+    let start = lines.iter().rposition(is_error).unwrap_or(lines.len().saturating_sub(LINES));
+    let words = lines.iter().skip(start).take(LINES).copied().collect::<Vec<_>>();
+    if words.is_empty() { None } else { Some(words.join("\n")) }
 }
 
 #[cfg(test)]
@@ -93,16 +94,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_are_those_of_interest() {
+    fn the_last_words_are_the_last_error_and_what_it_says() {
         let log = std::env::temp_dir().join(format!("xtask-words-{}.txt", std::process::id()));
-        fs::write(&log, "INFO a\nERROR b\nINFO c\nERROR d\n\nERROR e\nINFO f\n").unwrap();
-        let is_error = |line: &str| line.contains("ERROR");
-        assert_eq!(last_lines(&log, 2, is_error).as_deref(), Some("ERROR d\nERROR e"));
-        assert_eq!(last_lines(&log, 9, |line| line.contains("WARN")), None);
-        assert_eq!(last_lines(&log.with_extension("gone"), 9, is_error), None);
-
+        let words = |text: &str| {
+            fs::write(&log, text).unwrap();
+            last_words(&log)
+        };
+        let table = [
+            ("1 INFO a\n2 ERROR b\n3 ERROR c\nof this: d\n", Some("3 ERROR c\nof this: d")),
+            (
+                "2 ERROR b\n3 INFO c\n\n4 INFO d\n5 INFO e\n6 INFO f\n7 INFO g",
+                Some("2 ERROR b\n3 INFO c\n4 INFO d\n5 INFO e\n6 INFO f"),
+            ),
+            ("Error: no such option\nError: the machine was not created\n", Some("Error: the machine was not created")),
+            ("1 INFO a\n2 INFO b\n", Some("1 INFO a\n2 INFO b")),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(words(text).as_deref(), expected, "{text}");
+        }
+        words("2 ERROR b\nof this: d\n");
         let message = died("127.0.0.1:9042".parse().unwrap(), None, &log).to_string();
-        assert!(message.contains("ERROR e\n") && !message.contains("INFO"), "{message}");
-        fs::remove_file(log).unwrap();
+        assert!(message.contains("2 ERROR b\nof this: d\n"), "{message}");
+        fs::remove_file(&log).unwrap();
+        assert_eq!(last_words(&log), None);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct UpOptions {
     #[arg(long, value_name = "SIZE")]
     pub(super) heap: Option<Mebibytes>,
 
-    /// Where the data is kept, in a folder a node [default: below target/scylla/<NAME>]
+    /// Where the data is kept, in a folder a node [default: below target/scylla]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
 

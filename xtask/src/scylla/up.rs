@@ -302,7 +302,7 @@ fn report(place: &Place, name: &Name, state: &State, started: usize, elapsed: Du
 /// Creates keyspace and tables, which is the business of the crate that uses them.
 fn schema(workspace: &Workspace, settings: &Settings, keyspace: &Name) -> Result<(), Error> {
     let contact = settings.cql(0).to_string();
-    let args = ["run", "--quiet", "-p", "dna-storage", "--features", "scylla", "--example", "create_schema", "--"];
+    let args = ["run", "-p", "dna-storage", "--features", "scylla", "--example", "create_schema", "--"];
     let mut command = cargo::cargo(&workspace.root, args);
     command.args([&contact, keyspace.as_str()]);
     let shown = cargo::shown(&command);

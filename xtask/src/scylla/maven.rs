@@ -66,7 +66,7 @@ fn pom() -> String {
         |group: &&str| format!("        <exclusion><groupId>{group}</groupId><artifactId>*</artifactId></exclusion>\n");
     let exclusions = LEFT_OUT.iter().map(exclusion).collect::<String>();
     format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n  \
+        "<project>\n  \
            <modelVersion>4.0.0</modelVersion>\n  \
            <groupId>dna</groupId>\n  \
            <artifactId>cassandra</artifactId>\n  \

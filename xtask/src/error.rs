@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::scylla;
+
 /// Why a command could not do its work, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -26,4 +28,7 @@ pub(crate) enum Error {
     /// There is no such step.
     #[error("there is no step `{name}`; the steps are: {known}")]
     UnknownStep { name: String, known: String },
+    /// A CQL server could not be started, asked or stopped.
+    #[error(transparent)]
+    Scylla(#[from] scylla::Error),
 }

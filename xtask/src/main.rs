@@ -12,7 +12,9 @@ mod bench;
 mod cargo;
 mod ci;
 mod counts;
+mod cql_tests;
 mod error;
+mod scylla;
 mod test;
 mod tidy;
 mod workspace;
@@ -33,6 +35,7 @@ use crate::{error::Error, workspace::Workspace};
         cargo xtask test -p dna-core gate   the tests of one crate whose name has `gate` in it\n  \
         cargo xtask tidy                    layers, file sizes, documents\n  \
         cargo xtask bench --quick           whether the benchmarks run and count right\n  \
+        cargo xtask scylla-up               a CQL server on 127.0.0.1:9042\n  \
         cargo xtask ci                      everything that must pass before a change goes in\n  \
         cargo xtask ci fmt clippy           two of its steps\n\n\
         `cargo xtask help <COMMAND>` says more."
@@ -44,11 +47,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every test that needs no server.
+    /// Run every test that needs no server, or those that need one.
     ///
     /// Runs `cargo test --workspace --all-features --no-fail-fast`, doc tests included, and sums up the results.
     /// Arguments go on to `cargo test`, and those behind `--` to the test runner. Naming a package takes the place of
     /// `--workspace`, naming features that of `--all-features`.
+    ///
+    /// With `--cql` as the first argument it runs the tests that need a CQL server, and no others: the test targets with
+    /// `cql` in their name. A server that `scylla-up` has started is used; else one is started for the tests, and
+    /// stopped behind them. Further arguments go on as they are.
     #[command(
         verbatim_doc_comment,
         after_help = "Examples:\n  \
@@ -58,7 +65,9 @@ enum Command {
         cargo xtask test -p dna-storage --no-default-features\n  \
         cargo xtask test --doc                        the doc tests only\n  \
         cargo xtask test -- --nocapture               show what the tests print\n  \
-        cargo xtask test -p dna-core -- --exact name::of::a_test\n\n\
+        cargo xtask test -p dna-core -- --exact name::of::a_test\n  \
+        cargo xtask test --cql                        the tests that need a CQL server\n  \
+        cargo xtask test --cql deposed                those of them whose path has `deposed` in it\n\n\
         The exit code is that of `cargo test`."
     )]
     Test {
@@ -103,6 +112,40 @@ enum Command {
         args: Vec<OsString>,
     },
 
+    /// Run a CQL server on loopback, with a keyspace for DNA in it.
+    ///
+    /// With a Docker engine it runs ScyllaDB. Without one it fetches Apache Cassandra with Maven, once, and runs that on
+    /// Java 17. It goes on running until `scylla-down`; a second call finds it. A node that has ended is started again,
+    /// with its data. What is not said on the command line is as it was before.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask scylla-up                           one node, 127.0.0.1:9042\n  \
+        cargo xtask scylla-up --nodes 3                 three, on 127.0.0.1 to 127.0.0.3\n  \
+        cargo xtask scylla-up --heap 2G                 to measure on\n  \
+        cargo xtask scylla-up --name crash --address 127.0.0.11 --durable --no-schema\n\n\
+        The nodes also speak with each other on port 7000 (2042 below the port of CQL).\n\
+        The exit code is 0 only if all nodes answer and the keyspace is ready."
+    )]
+    ScyllaUp(scylla::UpOptions),
+
+    /// Stop the CQL server that `scylla-up` started.
+    ///
+    /// It is told to end, and killed if it has not within a minute. A process that `scylla-up` did not start is left
+    /// alone, also if it has the number or the address of one that it did.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask scylla-down                stop it; its data stays\n  \
+        cargo xtask scylla-down --wipe         its data, too, is removed\n  \
+        cargo xtask scylla-down --kill         as if it had crashed"
+    )]
+    ScyllaDown(scylla::DownOptions),
+
+    /// Show the CQL servers that `scylla-up` started.
+    #[command(after_help = "The exit code is 0 only if there is one and all nodes answer.")]
+    ScyllaStatus(scylla::StatusOptions),
+
     /// Check what the workspace asks of its own tree.
     ///
     /// The layers of the crates, the shape and size of files, forbidden words, that each line of SEMANTICS.md names a
@@ -139,9 +182,17 @@ fn escaped(mut args: Vec<OsString>) -> Vec<OsString> {
 fn run(command: Command) -> Result<ExitCode, Error> {
     let workspace = Workspace::read()?;
     let passed = match command {
-        Command::Test { args } => return test::run(&workspace, &args),
+        Command::Test { args } => {
+            return match args.split_first() {
+                Some((first, others)) if first == "--cql" => cql_tests::run(&workspace, others),
+                _ => test::run(&workspace, &args),
+            };
+        }
         Command::Bench { args } => return bench::run(&workspace, &args),
         Command::Ci(options) => ci::run(&workspace, &options)?,
+        Command::ScyllaUp(options) => scylla::up(&workspace, &options).map(|_| true)?,
+        Command::ScyllaDown(options) => scylla::down(&workspace, &options).map(|()| true)?,
+        Command::ScyllaStatus(options) => scylla::status(&workspace, &options)?,
         Command::Tidy => tidy::run(&workspace)?.is_empty(),
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

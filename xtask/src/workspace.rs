@@ -25,6 +25,8 @@ pub(crate) struct Crate {
     pub(crate) dir: String,
     pub(crate) kind: Kind,
     pub(crate) examples: Vec<String>,
+    /// Its integration tests, a program each.
+    pub(crate) tests: Vec<String>,
     pub(crate) features: BTreeMap<String, Vec<String>>,
     pub(crate) dependencies: Vec<Dependency>,
 }
@@ -71,12 +73,16 @@ impl Crate {
         };
         let manifest = package.manifest_path.strip_prefix(&metadata.workspace_root).unwrap_or(&package.manifest_path);
         let dir = manifest.parent().map(|dir| dir.as_str().replace('\\', "/")).unwrap_or_default();
-        let examples = package.targets.iter().filter(|target| target.kind.contains(&TargetKind::Example));
+        let named = |kind: TargetKind| {
+            let targets = package.targets.iter().filter(move |target| target.kind.contains(&kind));
+            targets.map(|target| target.name.clone()).collect()
+        };
         Crate {
             name: package.name.to_string(),
             dir,
             kind,
-            examples: examples.map(|target| target.name.clone()).collect(),
+            examples: named(TargetKind::Example),
+            tests: named(TargetKind::Test),
             features: package.features.clone(),
             dependencies: package
                 .dependencies

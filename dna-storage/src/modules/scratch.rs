@@ -12,7 +12,7 @@ thread_local! {
 
 /// What `write` has written, in one allocation of exactly its size.
 pub(super) fn collect<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Bytes, E> {
-    with_buffer(|buffer| write(buffer).map(|()| Bytes::copy_from_slice(buffer)))
+    with_buffer(|buffer| write(buffer).map(|()| copied(buffer)))
 }
 
 /// What `key` and `value` have written. A small value lies in one allocation with its key.
@@ -25,14 +25,45 @@ pub(super) fn collect_pair<E>(
         let key_len = buffer.len();
         value(buffer)?;
         Ok(if buffer.len() - key_len <= VALUE_BESIDE_KEY_BYTES_MAX {
-            let mut key = Bytes::copy_from_slice(buffer);
+            let mut key = copied(buffer);
             let value = key.split_off(key_len);
             (key, value)
         } else {
             let (key, value) = buffer.split_at(key_len);
-            (Bytes::copy_from_slice(key), Bytes::copy_from_slice(value))
+            (copied(key), copied(value))
         })
     })
+}
+
+/// A few bytes with their length: what fits here needs one allocation as `Bytes` that are shared, instead of two.
+struct Small<const CAPACITY: usize> {
+    len: u8,
+    bytes: [u8; CAPACITY],
+}
+
+impl<const CAPACITY: usize> AsRef<[u8]> for Small<CAPACITY> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// `Some`, if it fits.
+fn small<const CAPACITY: usize>(bytes: &[u8]) -> Option<Bytes> {
+    let mut small = Small { len: bytes.len().try_into().ok()?, bytes: [0; CAPACITY] };
+    small.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(Bytes::from_owner(small))
+}
+
+/// A copy. A key or value is always shared: with the cache, the write, and the group.
+fn copied(bytes: &[u8]) -> Bytes {
+    match bytes.len() {
+        0 => Some(Bytes::new()),
+        1..=23 => small::<23>(bytes),
+        24..=55 => small::<55>(bytes),
+        56..=103 => small::<103>(bytes),
+        _ => None,
+    }
+    .unwrap_or_else(|| Bytes::copy_from_slice(bytes))
 }
 
 /// Lends `write` the thread's buffer.
@@ -82,6 +113,14 @@ mod tests {
                 },
             );
             assert_eq!((key, found), (Bytes::from("key"), Bytes::from(value)));
+        }
+    }
+
+    #[test]
+    fn a_copy_of_any_length_is_what_it_was_made_of() {
+        for len in 0..=260_u32 {
+            let bytes: Vec<u8> = (0..len).map(|byte| u8::try_from(byte % 251).unwrap()).collect();
+            assert_eq!(copied(&bytes), bytes, "{len} bytes");
         }
     }
 

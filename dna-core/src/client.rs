@@ -1,6 +1,7 @@
 //! Handles to actors: from a name to a slot that takes messages.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, OnceLock},
 };
@@ -17,7 +18,7 @@ use crate::{
     outcome::Outcome,
     registry::Registry,
     run::drop_user,
-    slot::{Errand, SendError, Sender, Slot},
+    slot::{SendError, Sender, Slot},
 };
 
 /// A handle to one actor, typed by its messages. `#[dna::actor]` wraps it in a client with one method a message.
@@ -112,25 +113,13 @@ impl<A: Actor> Target<A> {
         Target { registry, address, first: OnceLock::new(), last: Mutex::new(None) }
     }
 
-    /// What becomes of a message that a slot was given; it comes back where the slot has retired.
-    fn sent(
-        slot: &Arc<Slot<A>>,
-        sent: Result<(Place, Errand<A>), SendError<A>>,
-        keeps_place: bool,
-    ) -> Result<Result<Option<Standing<A>>, CallError>, Envelope<A>> {
-        match sent {
-            Ok((place, errand)) => {
-                let place = (keeps_place || place.ticket.is_some()).then(|| (slot.clone(), place));
-                errand.run();
-                Ok(Ok(place))
-            }
-            Err(SendError::Refused(error, envelope)) => {
-                slot.retire_if_unused();
-                drop_user(envelope);
-                Ok(Err(error))
-            }
-            Err(SendError::Retired(envelope)) => Err(envelope),
+    /// The slot to try once the first has retired, and `retired` has been tried in vain.
+    fn next_slot(&self, retired: &Arc<Slot<A>>) -> Arc<Slot<A>> {
+        let mut last = self.last.lock();
+        if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, retired)) {
+            *last = None;
         }
+        last.get_or_insert_with(|| self.registry.slot(&self.address)).clone()
     }
 }
 
@@ -153,23 +142,18 @@ impl<A: Actor> Destination<A> for Target<A> {
         if let Some(end) = self.registry.shared.ended() {
             return Err(end.error(Outcome::NotApplied));
         }
-        let first = self.first.get_or_init(|| self.registry.slot(&self.address));
-        let mut envelope = match Self::sent(first, first.send(envelope, sender, no_wait), keeps_place) {
-            Ok(result) => return result,
-            Err(envelope) => envelope,
-        };
+        let mut envelope = Some(envelope);
+        let mut slot = Cow::Borrowed(self.first.get_or_init(|| self.registry.slot(&self.address)));
         loop {
-            // Nothing of the user's runs under this lock: it could send through the same handle.
-            let mut last = self.last.lock();
-            let slot = last.get_or_insert_with(|| self.registry.slot(&self.address)).clone();
-            let sent = slot.send(envelope, sender, no_wait);
-            if matches!(sent, Err(SendError::Retired(_))) {
-                *last = None;
-            }
-            drop(last);
-            match Self::sent(&slot, sent, keeps_place) {
-                Ok(result) => return result,
-                Err(back) => envelope = back,
+            match slot.send(&mut envelope, sender, no_wait) {
+                Ok(place) if keeps_place || place.ticket.is_some() => return Ok(Some((slot.into_owned(), place))),
+                Ok(_) => return Ok(None),
+                Err(SendError::Refused(error)) => {
+                    slot.retire_if_unused();
+                    drop_user(envelope);
+                    return Err(error);
+                }
+                Err(SendError::Retired) => slot = Cow::Owned(self.next_slot(&slot)),
             }
         }
     }

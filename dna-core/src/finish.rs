@@ -26,6 +26,14 @@ pub(crate) fn message<A: Actor>(
     handled: Result<Handled<A::Reply>, Stop>,
 ) -> bool {
     let outcome = outcome(scope);
+    let handled = match (handled, reply.as_deref()) {
+        // Mostly nothing was written, and nothing that it could have seen waits for a commit.
+        (Ok(Handled { reply, .. }), Some(cell)) if leaves_at_once(slot, scope) => {
+            cell.answer(Answer::Reply { reply, outcome });
+            return true;
+        }
+        (handled, _) => handled,
+    };
     let (result, survives) = match handled {
         Ok(Handled { reply, failed }) => match writes(slot, scope, !failed) {
             Ok(()) => (Ok(Answer::Reply { reply, outcome }), true),
@@ -43,6 +51,11 @@ pub(crate) fn message<A: Actor>(
         (None, Answer::Reply { reply, .. }) => drop_user(reply),
     }
     survives
+}
+
+/// Whether a message has neither written nor sent anything that waits, and its answer may leave now.
+fn leaves_at_once<A: Actor>(slot: &Slot<A>, scope: &Scope) -> bool {
+    !scope.wrote && scope.outbox.is_empty() && slot.rows.may_leave(slot.rows.finished(), scope.generation)
 }
 
 /// Commits, or takes back, what was written in `scope`, and sees to what it sends out.

@@ -140,27 +140,30 @@ impl<A: Actor> Mailbox<A> {
         self.taken + self.queue.len() as u64
     }
 
-    /// Puts a message at the end of the queue. With `no_wait` a message that would have to wait for room is refused.
-    pub(crate) fn push(&mut self, mut envelope: Envelope<A>, no_wait: bool) -> Result<Place, (Overload, Envelope<A>)> {
-        if no_wait && self.queue.len() >= self.capacity {
-            return Err((Overload::Mailbox, envelope));
+    /// Takes a message out of `envelope` and puts it at the end of the queue. With `no_wait` a message that would have to
+    /// wait for room is refused.
+    pub(crate) fn push(&mut self, envelope: &mut Option<Envelope<A>>, no_wait: bool) -> Result<Place, Overload> {
+        let is_full = self.queue.len() >= self.capacity;
+        if no_wait && is_full {
+            return Err(Overload::Mailbox);
         }
-        let place = self.received();
+        let mut place = Place { number: self.received(), ticket: None };
+        let Some(mut envelope) = envelope.take() else { return Ok(place) };
         if let Some(reply) = &envelope.reply {
             self.earliest_deadline = self.earliest_deadline.min(envelope.deadline);
             if self.calls.len() >= self.look_through_at {
                 self.calls.retain(|call| !call.cell.is_answered());
                 self.look_through_at = CALLS_MIN.max(2 * self.calls.len());
             }
-            self.calls.push_back(Outstanding { place, deadline: envelope.deadline, cell: reply.clone() });
-        }
-        let mut ticket = None;
-        if envelope.reply.is_none() && self.queue.len() >= self.capacity {
-            ticket = Some(Ticket::default());
-            envelope.ticket = ticket.clone();
+            let (place, deadline) = (place.number, envelope.deadline);
+            self.calls.push_back(Outstanding { place, deadline, cell: reply.clone() });
+        } else if is_full {
+            let ticket = Ticket::default();
+            envelope.ticket = Some(ticket.clone());
+            place.ticket = Some(ticket);
         }
         self.queue.push_back(envelope);
-        Ok(Place { number: place, ticket })
+        Ok(place)
     }
 
     /// Whether the mailbox has had room for a message.

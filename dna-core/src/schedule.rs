@@ -173,22 +173,19 @@ impl<A: Actor> Schedule<A> {
         }
         let Some(message) = (self.message)() else { return false };
         let shared = slot.shared();
-        let envelope = Envelope {
+        let mut envelope = Some(Envelope {
             message,
             reply: None,
             deadline: u64::MAX,
             waiting: None,
             timer: Some(self.timer.clone()),
             ticket: None,
-        };
-        match slot.send(envelope, Sender::Actor, false) {
-            Ok((_, errand)) => {
-                errand.run();
-                true
-            }
+        });
+        match slot.send(&mut envelope, Sender::Actor, false) {
+            Ok(_) => true,
             // The activation is gone, and the schedule with it.
-            Err(SendError::Retired(_)) => false,
-            Err(SendError::Refused(error, envelope)) => {
+            Err(SendError::Retired) => false,
+            Err(SendError::Refused(error)) => {
                 drop_user(envelope);
                 self.timer.handled();
                 shared.count_dropped_cast(slot.name(), &error);

@@ -10,7 +10,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     activation::Activation,
@@ -37,38 +37,11 @@ pub(crate) enum Sender {
 }
 
 /// Why a slot did not take a message.
-pub(crate) enum SendError<A: Actor> {
+pub(crate) enum SendError {
     /// The slot is no longer in the map: look the name up again.
-    Retired(Envelope<A>),
+    Retired,
     /// The message is refused.
-    Refused(CallError, Envelope<A>),
-}
-
-/// What is left to be done for a slot's task once every lock is given back.
-#[must_use]
-pub(crate) enum Errand<A: Actor> {
-    /// It is at work.
-    Nothing,
-    /// It waits for something to do.
-    Wake(Waker),
-    /// There is none yet; `watch` says whether the sweeper has to be told of it.
-    Start { slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>, watch: bool },
-}
-
-impl<A: Actor> Errand<A> {
-    pub(crate) fn run(self) {
-        match self {
-            Errand::Nothing => {}
-            Errand::Wake(waker) => waker.wake(),
-            Errand::Start { slot, activation, watch } => {
-                if watch {
-                    slot.shared().watch(slot.clone());
-                }
-                let shared = slot.shared().clone();
-                shared.runtime.spawn(Worker::new(slot, activation).run());
-            }
-        }
-    }
+    Refused(CallError),
 }
 
 pub(crate) struct Slot<A: Actor> {
@@ -146,23 +119,27 @@ impl<A: Actor> Slot<A> {
         matches!(self.state.lock().closed, Some(Closed::Retired))
     }
 
-    /// Puts a message into the mailbox. Runs nothing of the user's.
+    /// Takes a message out of `envelope`, puts it into the mailbox, and sees to it that there is a task. A message that
+    /// is not taken stays where it is.
     pub(crate) fn send(
         self: &Arc<Self>,
-        envelope: Envelope<A>,
+        envelope: &mut Option<Envelope<A>>,
         sender: Sender,
         no_wait: bool,
-    ) -> Result<(Place, Errand<A>), SendError<A>> {
+    ) -> Result<Place, SendError> {
         let shared = self.shared();
         let mut state = self.state.lock();
         let outcome = Outcome::NotApplied;
         let refusal = match state.closed {
-            Some(Closed::Retired) => return Err(SendError::Retired(envelope)),
+            Some(Closed::Retired) => return Err(SendError::Retired),
             Some(Closed::Ended(end)) => Some(end.error(outcome)),
             None if sender == Sender::Outside && shared.is_draining() => Some(CallError::Stopped { outcome }),
-            None => shared.ended().map(|end| end.error(outcome)),
+            None => match shared.ended() {
+                Some(end) => Some(end.error(outcome)),
+                None if shared.count_queued() => None,
+                None => Some(CallError::Overloaded(Overload::Node)),
+            },
         };
-        let refusal = refusal.or_else(|| (!shared.count_queued()).then_some(CallError::Overloaded(Overload::Node)));
         if let Some(error) = refusal {
             // A name that has nothing here is not kept for a message that it does not get.
             let vacant = state.closed.is_none() && matches!(state.task, Task::Idle(None));
@@ -171,13 +148,16 @@ impl<A: Actor> Slot<A> {
             if retired {
                 self.registry.remove(self);
             }
-            return Err(SendError::Refused(error, envelope));
+            return Err(SendError::Refused(error));
         }
         match state.mailbox.push(envelope, no_wait) {
-            Ok(place) => Ok((place, self.see_to_it(&mut state))),
-            Err((overload, envelope)) => {
+            Ok(place) => {
+                self.see_to_it(state);
+                Ok(place)
+            }
+            Err(overload) => {
                 shared.uncount_queued(1);
-                Err(SendError::Refused(CallError::Overloaded(overload), envelope))
+                Err(SendError::Refused(CallError::Overloaded(overload)))
             }
         }
     }
@@ -197,16 +177,23 @@ impl<A: Actor> Slot<A> {
         self.state.lock().mailbox.is_admitted(place)
     }
 
-    /// Says how the slot's task is to learn that there is something to do.
-    fn see_to_it(self: &Arc<Self>, state: &mut State<A>) -> Errand<A> {
+    /// Wakes the slot's task, or starts one.
+    fn see_to_it(self: &Arc<Self>, mut state: MutexGuard<'_, State<A>>) {
         if let Some(parked) = state.parked.take() {
-            return Errand::Wake(parked);
+            drop(state);
+            parked.wake();
+            return;
         }
-        let Task::Idle(activation) = &mut state.task else { return Errand::Nothing };
-        let activation = activation.take();
-        state.task = Task::Running;
-        let watch = !std::mem::replace(&mut state.watched, true);
-        Errand::Start { slot: self.clone(), activation, watch }
+        if let Task::Idle(activation) = &mut state.task {
+            let activation = activation.take();
+            state.task = Task::Running;
+            let watch = !std::mem::replace(&mut state.watched, true);
+            drop(state);
+            if watch {
+                self.shared().watch(self.clone());
+            }
+            self.shared().runtime.spawn(Worker::new(self.clone(), activation).run());
+        }
     }
 
     /// What there is to do next; waits until there is something. `None`: the node has ended. Counts the task as busy
@@ -250,10 +237,11 @@ impl<A: Actor> Slot<A> {
         if state.closed.is_none() {
             state.task = Task::Idle(None);
         }
-        let go_on = state.closed.is_none() && !state.mailbox.is_empty();
-        let errand = if go_on { self.see_to_it(&mut state) } else { Errand::Nothing };
-        drop(state);
-        errand.run();
+        if state.closed.is_none() && !state.mailbox.is_empty() {
+            self.see_to_it(state);
+        } else {
+            drop(state);
+        }
         for call in started {
             call.fail(CallError::Stopped { outcome: Outcome::Unknown });
         }
@@ -336,9 +324,7 @@ impl<A: Actor> CommitObserver for Slot<A> {
         let mut state = self.state.lock();
         if state.closed.is_none() && !matches!(state.task, Task::Idle(None)) {
             state.mailbox.committed = true;
-            let errand = self.see_to_it(&mut state);
-            drop(state);
-            errand.run();
+            self.see_to_it(state);
         }
     }
 }
@@ -422,9 +408,7 @@ impl<A: Actor> AnySlot for Slot<A> {
         }
         state.filed = false;
         state.mailbox.passivate = true;
-        let errand = self.see_to_it(&mut state);
-        drop(state);
-        errand.run();
+        self.see_to_it(state);
         Review::Passivated { cached_bytes: self.rows.cached_bytes() }
     }
 
@@ -432,9 +416,7 @@ impl<A: Actor> AnySlot for Slot<A> {
         let mut state = self.state.lock();
         if state.closed.is_none() && !matches!(state.task, Task::Idle(None)) {
             state.mailbox.passivate = true;
-            let errand = self.see_to_it(&mut state);
-            drop(state);
-            errand.run();
+            self.see_to_it(state);
         }
     }
 

@@ -144,6 +144,7 @@ impl<A: Actor> Worker<A> {
     }
 
     /// Whether somebody still wants the message to be handled. Who has to be told otherwise is told.
+    #[inline]
     fn is_wanted(&self, envelope: &Envelope<A>) -> bool {
         if envelope.is_withdrawn() {
             return false;
@@ -407,6 +408,7 @@ impl<A: Actor> Worker<A> {
         self.slot.rows.drop_cache();
     }
 
+    #[inline]
     fn has_valid_activation(&mut self) -> bool {
         let generation = self.slot.rows.generation();
         let valid = self.activation.as_ref().is_some_and(|activation| activation.generation == generation);

@@ -355,14 +355,18 @@ impl Shared {
 
     /// Has the sweeper watch a slot until it says that there is nothing to watch.
     pub(crate) fn watch(&self, slot: Arc<dyn AnySlot>) {
-        self.watch_all(vec![slot]);
+        let mut watched = self.watched.lock();
+        // Under the lock, as in `enqueue`. A slot that is not watched any more is dropped behind it.
+        if !self.has_ended() {
+            watched.push(slot);
+        }
     }
 
     /// As [`Shared::watch`], for those that were taken and are still to be watched.
-    pub(super) fn watch_all(&self, mut slots: Vec<Arc<dyn AnySlot>>) {
+    pub(super) fn watch_again(&self, mut slots: Vec<Arc<dyn AnySlot>>) {
         let mut watched = self.watched.lock();
-        // Under the lock, as in `enqueue`.
         if !self.has_ended() {
+            // The new ones are fewer.
             slots.append(&mut watched);
             std::mem::swap(&mut slots, &mut watched);
         }

@@ -44,7 +44,7 @@ fn is_pressed(shared: &Shared) -> bool {
 fn sweep_watched(shared: &Shared, now: u64, press: bool) {
     let mut watched = shared.take_watched();
     watched.retain(|slot| slot.sweep(now, press));
-    shared.watch_all(watched);
+    shared.watch_again(watched);
 }
 
 fn sweep_idle(shared: &Shared, now: u64) {

@@ -85,3 +85,7 @@ pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The step of a node's coarse clock: deadlines are kept to this.
 pub const CLOCK_TICK: Duration = Duration::from_millis(100);
+
+/// How many tasks of actors may be there so that one that has nothing to do lingers, since a spawned task costs more than
+/// a woken one. Beyond that it ends at once: tasks that linger cost memory.
+pub const LINGERING_TASKS_MAX: usize = 4096;

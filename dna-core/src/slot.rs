@@ -205,7 +205,8 @@ impl<A: Actor> Slot<A> {
             if state.closed.is_some() {
                 return Poll::Ready(None);
             }
-            let Some((next, admitted)) = state.mailbox.next(batch, self.registry.max_batch_messages) else {
+            let next = state.mailbox.next(batch, self.registry.max_batch_messages);
+            let Some((next, admitted)) = next.or_else(|| shared.is_crowded().then(|| (Next::Rest, Vec::new()))) else {
                 state.parked = Some(cx.waker().clone());
                 return Poll::Pending;
             };
@@ -270,6 +271,7 @@ impl<A: Actor> Slot<A> {
         }
         state.suspended = None;
         state.mailbox.shrink();
+        self.rows.shrink();
         if state.closed.is_some() {
             state.task = Task::Idle(None);
             drop(state);
@@ -376,7 +378,8 @@ impl<A: Actor> AnySlot for Slot<A> {
             retired = self.retire(&mut state);
             vacant = !retired;
         }
-        let watch = matches!(state.task, Task::Running) || vacant || state.mailbox.has_calls();
+        let at_work = matches!(state.task, Task::Running) || vacant || state.mailbox.has_calls();
+        let watch = at_work || !self.rows.shrink();
         state.watched = watch;
         drop(state);
         if retired {

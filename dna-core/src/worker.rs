@@ -61,6 +61,7 @@ impl<A: Actor> Cause<A> {
 
 impl<A: Actor> Worker<A> {
     pub(crate) fn new(slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>) -> Self {
+        slot.shared().count_task();
         Worker { slot, activation, scope: None, batch: VecDeque::new(), progress: Progress::Unpolled }
     }
 
@@ -116,7 +117,8 @@ impl<A: Actor> Worker<A> {
             if self.slot.shared().is_backed_up() {
                 wait_for_room(&self.slot).await;
             }
-            self.handle_events().await;
+            // Boxed, so that the tasks of all the actors without this hook are half as large.
+            Box::pin(self.handle_events()).await;
         }
         while let Some(envelope) = self.batch.pop_front() {
             if self.slot.shared().is_backed_up() {
@@ -206,10 +208,11 @@ impl<A: Actor> Worker<A> {
 
     /// Handles a message beside which no other runs.
     async fn handle_alone(&mut self, envelope: Envelope<A>) {
-        let access = A::access(&envelope.message);
-        self.begin(access, envelope.deadline, envelope.waiting.into_iter().collect(), self.generation());
+        let Envelope { message, reply, deadline, waiting, timer, ticket: _ } = envelope;
+        let access = A::access(&message);
+        self.begin(access, deadline, waiting.into_iter().collect(), self.generation());
         let Some(activation) = self.activation.as_deref_mut() else { return };
-        let (actor, message) = (&mut activation.actor, envelope.message);
+        let actor = &mut activation.actor;
         let handler = async {
             match access {
                 Access::Exclusive => actor.handle_mut(message).await,
@@ -217,11 +220,11 @@ impl<A: Actor> Worker<A> {
             }
         };
         let handled = supervise(&self.slot, &mut self.scope, handler).await;
-        if let Some(timer) = &envelope.timer {
+        if let Some(timer) = timer {
             timer.handled();
         }
         let (slot, scope) = self.surroundings();
-        if !finish::message(slot, scope, envelope.reply, handled) {
+        if !finish::message(slot, scope, reply, handled) {
             self.drop_activation();
         }
     }
@@ -441,6 +444,7 @@ impl<A: Actor> Drop for Worker<A> {
     /// What the task had taken and not begun is answered, however the task ends. It may not have ended by itself:
     /// something of the user's may have panicked as it was dropped, or the runtime is gone.
     fn drop(&mut self) {
+        self.slot.shared().uncount_task();
         let progress = self.progress;
         if progress == Progress::AtWork {
             self.slot.pause();

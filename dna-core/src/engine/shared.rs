@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::{
     call_error::{CallError, Loss},
-    limits::{HELD_REPLIES_MAX, UNCOMMITTED_BYTES_MAX},
+    limits::{HELD_REPLIES_MAX, LINGERING_TASKS_MAX, UNCOMMITTED_BYTES_MAX},
     outcome::Outcome,
     partition::ActorRows,
     run,
@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     /// Messages in mailboxes, and in the upper half tasks that are at work, not lingering: together, since every batch
     /// changes both.
     load: AtomicU64,
+    /// Tasks of actors.
+    tasks: AtomicUsize,
     cached_bytes: AtomicUsize,
     pub(crate) active: AtomicUsize,
     pub(crate) activations: AtomicU64,
@@ -121,6 +123,7 @@ impl Shared {
             settled: AtomicU64::new(0),
             groups: AtomicU64::new(0),
             load: AtomicU64::new(0),
+            tasks: AtomicUsize::new(0),
             cached_bytes: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
             activations: AtomicU64::new(0),
@@ -290,6 +293,20 @@ impl Shared {
             }
             room.await;
         }
+    }
+
+    /// A task of an actor begins, or has ended.
+    pub(crate) fn count_task(&self) {
+        self.tasks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn uncount_task(&self) {
+        self.tasks.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether there are so many tasks that none is to linger.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.tasks.load(Ordering::Relaxed) > LINGERING_TASKS_MAX
     }
 
     /// Counts a message that is about to be queued. `false`: the node has too many already.

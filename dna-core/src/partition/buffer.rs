@@ -169,6 +169,7 @@ impl Buffer {
         if let Some(known) = self.modules.iter().position(|module| module.name == *name) {
             return known;
         }
+        self.modules.reserve_exact(1);
         self.modules.push(ModuleRows { name: name.clone(), rows: RowMap::new(), deleted: Vec::new(), last_write: 0 });
         self.modules.len() - 1
     }
@@ -459,6 +460,19 @@ impl Buffer {
             in_range.all(&mut take);
         }
         overlay
+    }
+
+    /// Gives back memory that messages have left behind.
+    pub(super) fn shrink(&mut self) {
+        if self.writes.is_empty() {
+            self.writes = VecDeque::new();
+        }
+        if self.undo.is_empty() {
+            self.undo = Vec::new();
+        }
+        if self.cuts.is_empty() {
+            self.cuts = VecDeque::new();
+        }
     }
 
     fn evict_if_full(&mut self) {

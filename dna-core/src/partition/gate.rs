@@ -53,6 +53,13 @@ impl Gate {
         self.0.is_empty()
     }
 
+    /// Gives back memory that is not needed now.
+    pub(super) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.0 = VecDeque::new();
+        }
+    }
+
     pub(super) fn hold(&mut self, position: u64, waiting: Waiting) {
         let at = self.0.iter().rposition(|(last, _)| *last <= position).map_or(0, |index| index + 1);
         self.0.insert(at, (position, waiting));

@@ -349,6 +349,14 @@ impl ActorRows {
         self.inner.lock().counted_cache_bytes
     }
 
+    /// Gives back memory that messages have left behind. `false`: something still waits, and needs it.
+    pub(crate) fn shrink(&self) -> bool {
+        let mut inner = self.inner.lock();
+        inner.buffer.shrink();
+        inner.gate.shrink();
+        inner.buffer.is_settled() && inner.gate.is_empty()
+    }
+
     /// Drops every cached row that the store has too.
     pub(crate) fn drop_cache(&self) {
         let mut inner = self.inner.lock();

@@ -142,6 +142,12 @@ impl Engine {
         self.inner.registries.values().map(|registry| registry.len()).sum()
     }
 
+    /// How many tasks of actors there are, at work or lingering.
+    #[cfg(feature = "testing")]
+    pub fn tasks(&self) -> usize {
+        self.inner.shared.tasks()
+    }
+
     /// Passivates every actor that is not at work, and waits until none is active. New messages start them again, so on
     /// a node that is in use it may take for ever: give it a time-out.
     ///

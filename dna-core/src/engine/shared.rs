@@ -304,9 +304,13 @@ impl Shared {
         self.tasks.fetch_sub(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.load(Ordering::Relaxed)
+    }
+
     /// Whether there are so many tasks that none is to linger.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.tasks.load(Ordering::Relaxed) > LINGERING_TASKS_MAX
+        self.tasks() > LINGERING_TASKS_MAX
     }
 
     /// Counts a message that is about to be queued. `false`: the node has too many already.

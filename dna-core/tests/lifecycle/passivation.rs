@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dna_core::{CallError, Memory, Overload, Settings};
+use dna_core::{CallError, Memory, Overload, Settings, limits::LINGERING_TASKS_MAX};
 
 use crate::{
     support::{Step, Tight, bump, get, line, look, put, run, wait},
@@ -265,4 +265,28 @@ async fn a_cast_that_was_withdrawn_does_not_activate_its_actor() {
     until("the name is let go", || engine.names_held() == 0).await;
     let stats = engine.stats();
     assert_eq!((stats.activations, stats.dropped_casts), (1, 0));
+}
+
+/// Lets every task run that has something to do, on a clock that stands still.
+async fn let_run() {
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_linger_up_to_their_bound_and_the_one_behind_it_ends_at_once() {
+    let world = World::new();
+    let engine = world.start(&Memory::new()).await;
+    for number in 0..LINGERING_TASKS_MAX {
+        run(&doll(&engine, &number.to_string()), vec![]).await.unwrap();
+    }
+    let_run().await;
+    assert_eq!(engine.tasks(), LINGERING_TASKS_MAX);
+
+    run(&doll(&engine, "one more"), vec![put("a", "1"), Step::Count]).await.unwrap();
+    let_run().await;
+    assert_eq!(engine.tasks(), LINGERING_TASKS_MAX);
+    assert_eq!(engine.stats().active, LINGERING_TASKS_MAX + 1, "its actor stays in memory");
+    assert_eq!(look(&doll(&engine, "one more"), vec![get("a"), Step::Count]).await.unwrap(), [line("1"), line("2")]);
 }

@@ -407,8 +407,9 @@ impl<A: Actor> Worker<A> {
             self.finish_hook(ended);
             self.slot.rows.flush();
         }
-        self.drop_activation();
+        // First: once no activation is counted, nothing of the actor is in memory.
         self.slot.rows.drop_cache();
+        self.drop_activation();
     }
 
     #[inline]

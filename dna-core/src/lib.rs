@@ -125,7 +125,7 @@ pub use cluster::{
     Shard, Swap, Timestamp, ViewRegister, rendezvous,
 };
 pub use context::{AnyActor, Context, FromContext, OpenError};
-pub use engine::{Actors, Engine, Settings, ShutdownError, StartError, Stats};
+pub use engine::{Actors, Authority, Engine, Member, NodeAddress, Settings, ShutdownError, StartError, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, Events, Responder};
 pub use memory::{Memory, MemoryCluster};

@@ -86,7 +86,7 @@ async fn store_one<J: Journal, R: Rows>(shared: &Shared<J, R>, batch: &RowBatch)
         };
         match result {
             Ok(()) => return true,
-            Err(UpkeepError::Failed) => {
+            Err(UpkeepError::Failed | UpkeepError::Fenced) => {
                 tracing::error!(through = batch.last, "rows cannot be stored: the store takes nothing any more");
                 return false;
             }

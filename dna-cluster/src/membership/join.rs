@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use dna_core::{NodeId, Timestamp};
+use dna_core::{NodeId, Timestamp, fault_point};
 use futures_util::future::Either;
 
 use super::driver::{Current, Driver, either};
@@ -32,6 +32,7 @@ impl Driver {
         let ts = seen.map_or(Timestamp::ZERO, |seen| seen.view.ts());
         decide::check_clock(seam::wall_time(), ts)?;
 
+        fault_point("join: to beat");
         let life = self.begin(me.id).await?;
         self.beginning = Some(life.clone());
         let joined = match either(life.ended(), self.enter(&life, &me, ts)).await {
@@ -87,7 +88,9 @@ impl Driver {
     /// Opens the journals, has the host claim them, and swaps the view.
     async fn enter(&self, life: &Life, me: &Member, ts: Timestamp) -> Result<(Incarnation, Seen), StartError> {
         let node = &self.node;
+        fault_point("join: beats");
         let journals = node.store.open_journals(me.id, me.lanes.get(), ts).await?;
+        fault_point("join: has journals");
         let (lease, life) = (life.lease.clone(), life.clone());
         let incarnation = Incarnation { node: me.id, journals, lease, life };
         node.host.begin(incarnation.clone()).await?;
@@ -95,7 +98,10 @@ impl Driver {
             Some(seen) if seen.view.member(me.id).is_some() => Err(Ok(Box::new(seen.clone()))),
             seen => decide::join(seen, me, &node.settings, incarnation.journals.last_timestamp()).map_err(Err),
         });
-        match changed.await? {
+        fault_point("join: to be swapped");
+        let changed = changed.await?;
+        fault_point("join: swapped");
+        match changed {
             Changed::To(seen) => Ok((incarnation, seen)),
             Changed::Not(Ok(seen)) => Ok((incarnation, *seen)),
             Changed::Not(Err(error)) => Err(error.into()),

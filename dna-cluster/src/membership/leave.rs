@@ -1,6 +1,6 @@
 //! Leaving: step by step, in the time there is.
 
-use dna_core::{Shard, Timestamp};
+use dna_core::{Shard, Timestamp, fault_point};
 
 use super::driver::Driver;
 use crate::{
@@ -19,17 +19,21 @@ impl Driver {
         }
         let deadline = self.node.config.release_deadline;
         // The others know first, so that nobody gives it shards meanwhile.
+        fault_point("leave: to be announced");
         let draining = seam::within(deadline, self.drain()).await;
+        fault_point("leave: announced");
         if seam::within(deadline, self.release()).await.is_none() {
             tracing::warn!("what this node runs did not end within {deadline:?}; leaving without it");
             self.node.host.drop_all(crate::host::Loss::Left).await;
         }
+        fault_point("leave: released");
         draining.unwrap_or(Err(LeaveError::Unavailable))?;
         if let Some(current) = &self.current
             && let Some(Err(error)) = seam::within(deadline, current.incarnation.journals.drain()).await
         {
             tracing::warn!("what was committed is replayed from the journal: {error}");
         }
+        fault_point("leave: to be sealed");
         seam::within(deadline, self.go()).await.unwrap_or(Err(LeaveError::Unavailable))
     }
 
@@ -65,6 +69,7 @@ impl Driver {
             LeaveStep::SealAndReplay(lanes) => self.seal(lanes.get()).await?,
             _ => return Ok(()),
         };
+        fault_point("leave: sealed");
         let changed = swap(self.node.register.clone(), self.node.config.lease, |seen| {
             match decide::leave(seen, me, true, Some(last)) {
                 LeaveStep::Swap(view) => Ok(view),
@@ -72,6 +77,7 @@ impl Driver {
             }
         });
         let _ = changed.await;
+        fault_point("leave: swapped");
         tracing::info!(node = %me, "left the cluster");
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dna_core::{NodeId, SealError};
+use dna_core::{NodeId, SealError, fault_point};
 
 use super::{
     Status,
@@ -143,8 +143,10 @@ impl Driver {
                 return Ok(());
             }
         };
+        fault_point("takeover: to be swapped");
         let changed = register.change(|seen| swap_of(seen.map(|seen| decide(seen, Some(last)))));
         if let Changed::To(seen) = changed.await? {
+            fault_point("takeover: swapped");
             self.adopt(seen).await?;
         }
         Ok(())

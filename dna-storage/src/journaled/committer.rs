@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use dna_core::{AttachError, CommitError, DrainError, Group, ReadError, Refusal};
+use dna_core::{AttachError, CommitError, DrainError, Group, ReadError, Refusal, fault_point};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -185,6 +185,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         }
         group.check().map_err(CommitError::NotApplied)?;
         self.wait_for_room().await?;
+        fault_point("commit: to be stamped");
         let stamp = self.clock.next();
         let entry = entry::encode(group, stamp);
         let run = Arc::new(Run::new(group, stamp));
@@ -194,8 +195,10 @@ impl<J: Journal, R: Rows> Committer<J, R> {
     /// Hands a group to the journal, and makes it visible if it is in.
     async fn append(&mut self, attempt: Attempt, first: bool) -> Result<(), CommitError> {
         let number = attempt.run.number;
+        fault_point("commit: to be appended");
         match self.shared.journal.append(number, attempt.done, attempt.entry.clone()).await {
             Ok(()) => {
+                fault_point("commit: appended");
                 self.head = number;
                 self.released = self.released.max(attempt.done);
                 self.shared.overlay.push(attempt.run);
@@ -203,6 +206,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
                 self.shared.head.store(number, Ordering::SeqCst);
                 self.shared.work.notify_one();
                 add(&self.shared.counters.groups, 1);
+                fault_point("commit: to be answered");
                 Ok(())
             }
             Err(AppendError::NotApplied(refusal)) if first => Err(CommitError::NotApplied(refusal)),
@@ -316,8 +320,10 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         if self.in_doubt.is_some() {
             return Err(DrainError::InDoubt);
         }
+        fault_point("rows: to be released");
         match self.shared.journal.release(done).await {
             Ok(()) => {
+                fault_point("rows: released");
                 self.released = done;
                 Ok(())
             }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dna_core::ReadError;
+use dna_core::{ReadError, fault_point};
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream};
 use scylla::{
     errors::ExecutionError,
@@ -73,6 +73,7 @@ impl CqlRows {
                 self.connection.session.batch(&batch, many).await
             }
         };
+        fault_point("rows: a piece is stored");
         answer.map(drop).map_err(|error| not_stored(&error))
     }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dna_core::{ClusterError, EntryProblem, Group, NodeId, Replayed, SealError, Timestamp};
+use dna_core::{ClusterError, EntryProblem, Group, NodeId, Replayed, SealError, Timestamp, fault_point};
 
 use super::{
     answer::{bigint, is_applied},
@@ -30,9 +30,11 @@ pub(super) struct Takeover<'a> {
 impl Takeover<'_> {
     pub(super) async fn run(&self, lanes: u16) -> Result<Replayed, SealError> {
         let places = || (0..lanes).map(|lane| JournalPlace { node: self.node, lane });
+        fault_point("takeover: to be sealed");
         for place in places() {
             self.seal(place).await?;
         }
+        fault_point("takeover: sealed");
         let mut replayed = Replayed::default();
         for place in places() {
             let lane = self.replay(place).await?;
@@ -98,6 +100,7 @@ impl Takeover<'_> {
         }
         self.store(&mut replay).await?;
         if header.done < header.head {
+            fault_point("takeover: replayed");
             self.release(place, header.head).await;
         }
         Ok(Replayed { last: Timestamp::from_micros(replay.last), entries: replay.entries, rows: replay.rows })

@@ -53,10 +53,12 @@ impl<'a> Case<'a> {
                 Err(OpenJournalsError::Store(error)) if error.is_retryable() => {}
                 Err(error) => panic!("{name}: {error}"),
             }
+            tokio::task::yield_now().await;
         };
         let store = &journals.stores()[0];
         while let Err(error) = store.attach().await {
             assert!(error.is_retryable(), "{name}: {error}");
+            tokio::task::yield_now().await;
         }
         let case = Case { proxied, keyspace, journals, name, healed: false };
         assert_eq!(case.commit_until_definite(1, "before").await, Ok(()), "{name}");

@@ -109,7 +109,7 @@ impl Fault {
 
     /// What comes after that is hit ends like this.
     pub fn then(mut self, node: NodeId, times: usize, reaction: RequestReaction) -> Self {
-        let condition = Condition::all([
+        let condition = in_order([
             Condition::RequestOpcode(RequestOpcode::Batch),
             Condition::BodyContainsCaseSensitive(Box::from(&node.as_bytes()[..])),
             Condition::TrueForLimitedTimes(times),
@@ -120,7 +120,7 @@ impl Fault {
 
     /// The next requests that carry these bytes end like this.
     pub fn requests_with(bytes: &[u8], times: usize, reaction: RequestReaction) -> Self {
-        let condition = Condition::all([
+        let condition = in_order([
             Condition::RequestOpcode(RequestOpcode::Execute),
             Condition::BodyContainsCaseSensitive(Box::from(bytes)),
             Condition::TrueForLimitedTimes(times),
@@ -144,11 +144,18 @@ impl Fault {
     }
 
     pub fn answers(times: usize, reaction: ResponseReaction) -> Self {
-        let condition = Condition::all([
+        let condition = in_order([
             Condition::not(Condition::ConnectionRegisteredAnyEvent),
             Condition::ResponseOpcode(ResponseOpcode::Result),
             Condition::TrueForLimitedTimes(times),
         ]);
         Fault { requests: Vec::new(), answers: vec![ResponseRule(condition, reaction)] }
     }
+}
+
+/// All of these hold, looked at in this order and no further than it takes: what counts has to come last. The proxy's own
+/// way to say so looks at the last first.
+fn in_order<const N: usize>(mut conditions: [Condition; N]) -> Condition {
+    conditions.reverse();
+    Condition::all(conditions)
 }

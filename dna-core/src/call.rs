@@ -228,8 +228,8 @@ impl<A: Actor> Future for Cast<A> {
         }
         let Cast { waiting: Some((slot, place)), timer, dispatch } = &mut *self else { return Poll::Pending };
         if slot.poll_admitted(place, cx.waker()) {
-            let result = match slot.shared().ended() {
-                Some(end) if !slot.is_admitted(place) => Err(end.error(Outcome::NotApplied)),
+            let result = match slot.refusal() {
+                Some(error) if !slot.is_admitted(place) => Err(error),
                 _ => Ok(()),
             };
             self.waiting = None;

@@ -4,7 +4,9 @@ use std::{convert::Infallible, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Error, name::NameError, outcome::Outcome, store::Refusal, write_error::WriteError};
+use crate::{
+    engine::NodeAddress, error::Error, name::NameError, outcome::Outcome, store::Refusal, write_error::WriteError,
+};
 
 /// Why a call, or a cast, did not end in `Ok`.
 ///
@@ -92,6 +94,15 @@ pub enum CallError<E = Infallible> {
         /// `Unknown` where the message's writes had been handed to the store.
         outcome: Outcome,
     },
+    /// The actor belongs to another node of the cluster, or to none. It was not started here. Call it there, or try again
+    /// later.
+    NotOwner {
+        /// The node that it belongs to, as far as is known.
+        owner: Option<NodeAddress>,
+    },
+    /// The node is about to become a member of its cluster, for the first time or again. It was not started. Try again
+    /// later.
+    Joining,
     /// A message or reply could not be encoded, or decoded.
     Codec {
         /// Which, and why.
@@ -122,6 +133,8 @@ pub enum Loss {
     Poisoned,
     /// Another node has taken over.
     Fenced,
+    /// The node's lease has run out, so that another one may have taken over.
+    LeaseLapsed,
 }
 
 /// A [`NameError`] that can be sent to another node.
@@ -161,6 +174,8 @@ impl<E> CallError<E> {
             | CallError::NoNode
             | CallError::SeveralNodes
             | CallError::UnknownActor { .. }
+            | CallError::NotOwner { .. }
+            | CallError::Joining
             | CallError::Name(_) => Outcome::NotApplied,
         }
     }
@@ -173,6 +188,8 @@ impl<E> CallError<E> {
             CallError::TimedOut { .. }
             | CallError::Overloaded(_)
             | CallError::Stopped { .. }
+            | CallError::NotOwner { .. }
+            | CallError::Joining
             | CallError::Lost { .. } => true,
             _ => false,
         };
@@ -208,6 +225,8 @@ impl<E> CallError<E> {
             CallError::Name(name) => CallError::Name(name),
             CallError::Stopped { outcome } => CallError::Stopped { outcome },
             CallError::Lost { loss, outcome } => CallError::Lost { loss, outcome },
+            CallError::NotOwner { owner } => CallError::NotOwner { owner },
+            CallError::Joining => CallError::Joining,
             CallError::Codec { reason, outcome } => CallError::Codec { reason, outcome },
         }
     }
@@ -267,6 +286,16 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Lost { loss: Loss::Fenced, .. } => {
                 f.write_str("the node stopped since another one has taken over its store")
             }
+            CallError::Lost { loss: Loss::LeaseLapsed, .. } => f.write_str(
+                "the node dropped its actors since its lease has run out; it joins its cluster again, try again later",
+            ),
+            CallError::NotOwner { owner: Some(owner) } => {
+                write!(f, "the actor belongs to the node {owner}; call it there, or try again when that node has gone")
+            }
+            CallError::NotOwner { owner: None } => {
+                f.write_str("the actor does not belong to this node, and no owner is known here; try again later")
+            }
+            CallError::Joining => f.write_str("the node is joining its cluster; try again later"),
             CallError::Codec { reason, .. } => f.write_str(reason),
         }
     }

@@ -114,12 +114,23 @@ impl<A: Actor> Target<A> {
     }
 
     /// The slot to try once the first has retired, and `retired` has been tried in vain.
-    fn next_slot(&self, retired: &Arc<Slot<A>>) -> Arc<Slot<A>> {
+    fn next_slot(&self, retired: &Arc<Slot<A>>) -> Result<Arc<Slot<A>>, CallError> {
         let mut last = self.last.lock();
         if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, retired)) {
             *last = None;
         }
-        last.get_or_insert_with(|| self.registry.slot(&self.address)).clone()
+        if let Some(last) = &*last {
+            return Ok(last.clone());
+        }
+        Ok(last.insert(self.registry.slot(&self.address)?).clone())
+    }
+
+    /// The slot that took the first message, or is to take it.
+    fn first_slot(&self) -> Result<&Arc<Slot<A>>, CallError> {
+        match self.first.get() {
+            Some(first) => Ok(first),
+            None => self.registry.slot(&self.address).map(|slot| self.first.get_or_init(|| slot)),
+        }
     }
 }
 
@@ -143,8 +154,15 @@ impl<A: Actor> Destination<A> for Target<A> {
             return Err(end.error(Outcome::NotApplied));
         }
         let mut envelope = Some(envelope);
-        let mut slot = Cow::Borrowed(self.first.get_or_init(|| self.registry.slot(&self.address)));
+        let mut found = self.first_slot().map(Cow::Borrowed);
         loop {
+            let slot = match found {
+                Ok(slot) => slot,
+                Err(error) => {
+                    drop_user(envelope);
+                    return Err(error);
+                }
+            };
             match slot.send(&mut envelope, sender, no_wait) {
                 Ok(place) if keeps_place || place.ticket.is_some() => return Ok(Some((slot.into_owned(), place))),
                 Ok(_) => return Ok(None),
@@ -153,7 +171,7 @@ impl<A: Actor> Destination<A> for Target<A> {
                     drop_user(envelope);
                     return Err(error);
                 }
-                Err(SendError::Retired) => slot = Cow::Owned(self.next_slot(&slot)),
+                Err(SendError::Retired) => found = self.next_slot(&slot).map(Cow::Owned),
             }
         }
     }

@@ -67,6 +67,13 @@ impl<A> Context<A> {
         self.inner.rows.name()
     }
 
+    /// On a node of a cluster: the epoch since which this node owns the actor. It rises with every owner, so that what the
+    /// actor does elsewhere can be fenced by it: whoever has seen a higher one refuses a lower one. `None` on a node that
+    /// is alone.
+    pub fn epoch(&self) -> Option<u64> {
+        self.inner.rows.owned().map(|(_, epoch)| epoch)
+    }
+
     /// Opens a storage module under a name of its own: `ctx.open("lines")`. Reads nothing yet.
     ///
     /// # Errors

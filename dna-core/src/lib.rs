@@ -92,6 +92,7 @@ mod context;
 mod engine;
 mod error;
 mod events;
+mod fault_point;
 mod finish;
 pub mod limits;
 mod mailbox;
@@ -125,9 +126,11 @@ pub use cluster::{
     Shard, Swap, Timestamp, ViewRegister, rendezvous,
 };
 pub use context::{AnyActor, Context, FromContext, OpenError};
-pub use engine::{Actors, Engine, Settings, ShutdownError, StartError, Stats};
+pub use engine::{Actors, Authority, Engine, Member, NodeAddress, Settings, ShutdownError, StartError, Stats};
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Event, Events, Responder};
+#[doc(hidden)]
+pub use fault_point::fault_point;
 pub use memory::{Memory, MemoryCluster};
 pub use module::StorageModule;
 pub use name::{ActorName, NameError};

@@ -99,6 +99,8 @@ pub(crate) struct Mailbox<A: Actor> {
     earliest_deadline: u64,
     /// Casts that wait to be admitted, by their places.
     room: VecDeque<(u64, Waker)>,
+    /// No place from this one on will be admitted: what stood there was sent back.
+    bounced_from: u64,
     /// Something is to be done between batches.
     pub(crate) committed: bool,
     pub(crate) passivate: bool,
@@ -121,6 +123,7 @@ impl<A: Actor> Mailbox<A> {
             look_through_at: CALLS_MIN,
             earliest_deadline: u64::MAX,
             room: VecDeque::new(),
+            bounced_from: u64::MAX,
             committed: false,
             passivate: false,
             rest: false,
@@ -172,7 +175,7 @@ impl<A: Actor> Mailbox<A> {
     }
 
     fn admits(&self, place: u64) -> bool {
-        place < self.taken + self.capacity as u64
+        place < self.bounced_from && place < self.taken + self.capacity as u64
     }
 
     /// Has `waker` woken when the message at `place` is admitted.
@@ -214,6 +217,18 @@ impl<A: Actor> Mailbox<A> {
     /// The calls whose handlers have begun and not ended.
     pub(crate) fn started(&self) -> Vec<Arc<dyn Held>> {
         self.calls.iter().filter(|call| call.cell.is_started()).map(|call| call.cell.clone()).collect()
+    }
+
+    /// Takes out what stands behind the last cast that was admitted, since its sender has been told that it will be
+    /// handled, and so will be everything before it; nothing more may come then. The wakers are those of casts that will
+    /// not be admitted any more.
+    pub(crate) fn bounce(&mut self) -> (VecDeque<Envelope<A>>, Vec<Waker>) {
+        let is_promised =
+            |envelope: &Envelope<A>| envelope.reply.is_none() && envelope.timer.is_none() && !envelope.is_withdrawn();
+        let kept = self.queue.iter().take(self.capacity).rposition(is_promised).map_or(0, |last| last + 1);
+        self.bounced_from = self.taken + kept as u64;
+        let bounced = self.queue.split_off(kept);
+        (bounced, std::mem::take(&mut self.room).into_iter().map(|(_, waker)| waker).collect())
     }
 
     /// Everything that is queued, for good.

@@ -7,6 +7,7 @@ use scc::hash_map::Entry;
 
 use crate::{
     actor::Actor,
+    call_error::CallError,
     engine::Shared,
     name::{ActorName, NameError},
     slot::{AnySlot, Slot},
@@ -38,21 +39,27 @@ impl<A: Actor> Registry<A> {
         ActorName::new(self.shared.settings.namespace.clone(), self.kind.clone(), name)
     }
 
-    /// The slot in service for `name`; made if there is none.
-    pub(crate) fn slot(self: &Arc<Self>, name: &ActorName) -> Arc<Slot<A>> {
+    /// The slot in service for `name`; made if there is none and the name is served here.
+    pub(crate) fn slot(self: &Arc<Self>, name: &ActorName) -> Result<Arc<Slot<A>>, CallError> {
         if let Some(slot) = self.slots.read_sync(name.name(), |_, slot| slot.clone())
             && !slot.is_retired()
         {
-            return slot;
+            return Ok(slot);
         }
+        // Within the entry: behind the end of what serves the name, and behind its shard's release, no slot is made, or
+        // it is made before these look for those that there are.
         match self.slots.entry_sync(name.shared_name()) {
             Entry::Occupied(mut entry) => {
                 if entry.get().is_retired() {
-                    entry.insert(Slot::new(name.clone(), self.clone()));
+                    let home = self.shared.home(name)?;
+                    entry.insert(Slot::new(name.clone(), self.clone(), home));
                 }
-                entry.get().clone()
+                Ok(entry.get().clone())
             }
-            Entry::Vacant(entry) => entry.insert_entry(Slot::new(name.clone(), self.clone())).get().clone(),
+            Entry::Vacant(entry) => {
+                let home = self.shared.home(name)?;
+                Ok(entry.insert_entry(Slot::new(name.clone(), self.clone(), home)).get().clone())
+            }
         }
     }
 
@@ -73,7 +80,7 @@ pub(crate) trait AnyRegistry: Send + Sync {
     #[cfg(feature = "testing")]
     fn len(&self) -> usize;
 
-    /// Forgets every slot.
+    /// Forgets every slot whose lane has ended.
     fn clear(&self);
 }
 
@@ -97,6 +104,6 @@ impl<A: Actor> AnyRegistry for Registry<A> {
     }
 
     fn clear(&self) {
-        self.slots.clear_sync();
+        self.slots.retain_sync(|_, slot| !slot.rows.is_over());
     }
 }

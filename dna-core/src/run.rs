@@ -80,7 +80,7 @@ pub(crate) async fn supervise<A: Actor, F: Future>(
     let mut future = pin!(Some(future));
     let mut flushed = false;
     let ended = poll_fn(|cx| {
-        if let Some(end) = slot.shared().ended() {
+        if let Some(end) = slot.rows.over() {
             return Poll::Ready(Err(Stop::Ended(end)));
         }
         let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };

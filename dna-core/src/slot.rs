@@ -16,7 +16,8 @@ use crate::{
     activation::Activation,
     actor::Actor,
     call_error::{CallError, Overload},
-    engine::{End, Shared},
+    cluster::Shard,
+    engine::{End, Home, Shared},
     mailbox::{Envelope, Mailbox, Next, Place},
     name::ActorName,
     outcome::Outcome,
@@ -58,6 +59,8 @@ struct State<A: Actor> {
     /// Wakes the task when a handler of it is suspended and the node has ended.
     suspended: Option<Waker>,
     closed: Option<Closed>,
+    /// Its shard is being given away: it takes no message any more.
+    leaving: bool,
     /// Whether the sweeper has it in its list.
     watched: bool,
     /// Whether it stands in the queue of idle slots, and whether it was used since it was put there.
@@ -81,8 +84,8 @@ enum Closed {
 }
 
 impl<A: Actor> Slot<A> {
-    pub(crate) fn new(name: ActorName, registry: Arc<Registry<A>>) -> Arc<Self> {
-        let rows = ActorRows::new(name, registry.shared.clone());
+    pub(crate) fn new(name: ActorName, registry: Arc<Registry<A>>, home: Home) -> Arc<Self> {
+        let rows = ActorRows::new(name, registry.shared.clone(), home);
         let slot = Arc::new(Slot {
             rows: rows.clone(),
             state: Mutex::new(State {
@@ -91,6 +94,7 @@ impl<A: Actor> Slot<A> {
                 parked: None,
                 suspended: None,
                 closed: None,
+                leaving: false,
                 watched: false,
                 filed: false,
                 refreshed: false,
@@ -115,8 +119,27 @@ impl<A: Actor> Slot<A> {
         &self.registry.shared
     }
 
+    /// Whether another slot is to take its place.
     pub(crate) fn is_retired(&self) -> bool {
-        matches!(self.state.lock().closed, Some(Closed::Retired))
+        matches!(self.state.lock().closed, Some(Closed::Retired)) || self.is_replaced()
+    }
+
+    /// Whether it belongs to a former incarnation of a node that goes on.
+    fn is_replaced(&self) -> bool {
+        self.rows.is_over() && !self.shared().has_ended()
+    }
+
+    /// Why it takes no message, other than that it has retired.
+    pub(crate) fn refusal(&self) -> Option<CallError> {
+        if let Some(end) = self.rows.over() {
+            return Some(end.error(Outcome::NotApplied));
+        }
+        self.state.lock().leaving.then(|| self.not_owner())
+    }
+
+    fn not_owner(&self) -> CallError {
+        let shard = self.rows.owned().map_or(Shard(0), |(shard, _)| shard);
+        self.shared().not_owner(shard)
     }
 
     /// Takes a message out of `envelope`, puts it into the mailbox, and sees to it that there is a task. A message that
@@ -132,9 +155,16 @@ impl<A: Actor> Slot<A> {
         let outcome = Outcome::NotApplied;
         let refusal = match state.closed {
             Some(Closed::Retired) => return Err(SendError::Retired),
+            Some(Closed::Ended(_)) if self.is_replaced() => return Err(SendError::Retired),
             Some(Closed::Ended(end)) => Some(end.error(outcome)),
             None if sender == Sender::Outside && shared.is_draining() => Some(CallError::Stopped { outcome }),
-            None => match shared.ended() {
+            // A schedule ends with its activation.
+            None if state.leaving && envelope.as_ref().is_some_and(|sent| sent.timer.is_some()) => {
+                return Err(SendError::Retired);
+            }
+            None if state.leaving => Some(self.not_owner()),
+            None => match self.rows.over() {
+                Some(_) if self.is_replaced() => return Err(SendError::Retired),
                 Some(end) => Some(end.error(outcome)),
                 None if shared.count_queued() => None,
                 None => Some(CallError::Overloaded(Overload::Node)),
@@ -165,7 +195,7 @@ impl<A: Actor> Slot<A> {
     /// Whether the message at `place` has been admitted; if not, `waker` is woken when it is.
     pub(crate) fn poll_admitted(&self, place: &Place, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        let admitted = state.mailbox.is_admitted(place) || state.closed.is_some();
+        let admitted = state.mailbox.is_admitted(place) || state.closed.is_some() || state.leaving;
         if !admitted {
             state.mailbox.wait_for_room(place, waker);
         }
@@ -344,7 +374,14 @@ pub(crate) trait AnySlot: Send + Sync {
     /// Passivates the slot as soon as its mailbox is empty.
     fn passivate(self: Arc<Self>);
 
-    /// Ends it: what is queued is answered, and what is active is dropped.
+    /// On a member of a cluster: the shard of its name.
+    fn shard(&self) -> Option<Shard>;
+
+    /// Has it end with its shard: it takes nothing more, answers what is queued behind the last cast that was admitted,
+    /// and is passivated. `true`: nothing of it is left, and nothing waits to be committed. To be called until then.
+    fn leave(self: Arc<Self>) -> bool;
+
+    /// Ends it, if what serves it has ended: what is queued is answered, and what is active is dropped.
     fn end(&self, end: End);
 }
 
@@ -423,7 +460,47 @@ impl<A: Actor> AnySlot for Slot<A> {
         }
     }
 
+    fn shard(&self) -> Option<Shard> {
+        self.rows.owned().map(|(shard, _)| shard)
+    }
+
+    fn leave(self: Arc<Self>) -> bool {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return true;
+        }
+        let (bounced, room) =
+            if std::mem::replace(&mut state.leaving, true) { Default::default() } else { state.mailbox.bounce() };
+        let mut gone = false;
+        if matches!(state.task, Task::Idle(None)) {
+            gone = self.retire(&mut state);
+            drop(state);
+        } else {
+            state.mailbox.passivate = true;
+            self.see_to_it(state);
+        }
+        if gone {
+            self.registry.remove(&self);
+        }
+        self.shared().uncount_queued(bounced.len());
+        room.into_iter().for_each(Waker::wake);
+        if !bounced.is_empty() {
+            let error = self.not_owner();
+            for envelope in bounced {
+                if let Some(reply) = &envelope.reply {
+                    reply.fail(error.clone());
+                }
+                // A cast that was not admitted has a sender that waits, and sees to it.
+                drop_user(envelope);
+            }
+        }
+        gone
+    }
+
     fn end(&self, end: End) {
+        if !self.rows.is_over() {
+            return;
+        }
         let mut state = self.state.lock();
         if !matches!(state.closed, Some(Closed::Ended(_))) {
             state.closed = Some(Closed::Ended(end));

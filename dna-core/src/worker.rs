@@ -152,7 +152,7 @@ impl<A: Actor> Worker<A> {
             return false;
         }
         let shared = self.slot.shared();
-        let error = if let Some(end) = shared.ended() {
+        let error = if let Some(end) = self.slot.rows.over() {
             end.error(Outcome::NotApplied)
         } else if envelope.deadline <= shared.now() {
             CallError::TimedOut { outcome: Outcome::NotApplied }
@@ -260,7 +260,7 @@ impl<A: Actor> Worker<A> {
         }
         while let Some(suspended) = &mut suspended
             && let Some((run, handled)) = poll_fn(|cx| {
-                if slot.shared().has_ended() {
+                if slot.rows.is_over() {
                     return Poll::Ready(None);
                 }
                 let polled = suspended.poll_next_unpin(cx);
@@ -274,7 +274,7 @@ impl<A: Actor> Worker<A> {
             self.scope = run.scope;
             survives &= finish::message(&slot, self.surroundings().1, run.reply, handled);
         }
-        if let Some(end) = slot.shared().ended() {
+        if let Some(end) = slot.rows.over() {
             for run in suspended.iter_mut().flatten().filter_map(|suspended| suspended.0.take()) {
                 drop_user(run.handler);
                 self.scope = run.scope;
@@ -452,7 +452,7 @@ impl<A: Actor> Drop for Worker<A> {
         }
         self.drop_activation();
         let outcome = Outcome::NotApplied;
-        let error = self.slot.shared().ended().map_or(CallError::Stopped { outcome }, |end| end.error(outcome));
+        let error = self.slot.rows.over().map_or(CallError::Stopped { outcome }, |end| end.error(outcome));
         for envelope in self.batch.drain(..) {
             if let Some(reply) = &envelope.reply {
                 reply.fail(error.clone());

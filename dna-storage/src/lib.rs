@@ -35,6 +35,8 @@
 mod embedded;
 pub mod journaled;
 pub mod modules;
+#[cfg(feature = "scylla")]
+mod scylla;
 
 #[cfg(all(feature = "embedded", feature = "testing"))]
 pub use embedded::EmbeddedFaults;
@@ -43,3 +45,10 @@ pub use embedded::{
     Damage, DatabaseError, Durability, Embedded, EmbeddedError, EmbeddedOptions, FREE_BYTES_MIN, STORE_FORMAT,
 };
 pub use modules::{Kv, Value};
+#[cfg(all(feature = "scylla", feature = "testing"))]
+pub use scylla::ScyllaFaults;
+#[cfg(feature = "scylla")]
+pub use scylla::{
+    COMMIT_TIMEOUT, CONNECT_TIMEOUT, CONNECTIONS_PER_SHARD, Consistency, DriverError, REQUEST_TIMEOUT, SchemaProblem,
+    Scylla, ScyllaConfig, ScyllaError, ScyllaJournals,
+};

@@ -2,9 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use dna_core::{Actor, Actors, Engine, Settings, StartError, Store};
+use dna_core::{Actor, Actors, Engine, Settings, StartError};
 
-use crate::node::Node;
+#[cfg(feature = "cluster")]
+use crate::member::{Belonging, ClusterSettings};
+use crate::{
+    node::Node,
+    store::{Chosen, NodeStore},
+};
 
 /// A node that is to be started: its store, its actor types, its settings.
 ///
@@ -12,9 +17,11 @@ use crate::node::Node;
 #[must_use = "a node is started with `.start().await`"]
 #[derive(Default)]
 pub struct NodeBuilder {
-    store: Option<Arc<dyn Store>>,
+    store: Option<Chosen>,
     actors: Actors,
     settings: Settings,
+    #[cfg(feature = "cluster")]
+    cluster: ClusterSettings,
 }
 
 impl NodeBuilder {
@@ -22,9 +29,41 @@ impl NodeBuilder {
         NodeBuilder::default()
     }
 
-    /// Where the actors keep their state. A store serves one node at a time.
-    pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Some(Arc::new(store));
+    /// Where the actors keep their state. A [`Store`](crate::Store) serves one node at a time; with the feature `cluster`
+    /// it may be the store of a cluster, whose nodes divide the names among themselves, and which needs
+    /// [`listen`](NodeBuilder::listen).
+    pub fn store<Kind>(mut self, store: impl NodeStore<Kind>) -> Self {
+        self.store = Some(store.into_chosen());
+        self
+    }
+
+    /// The address of the node within its cluster; port 0 takes a free one. No other process may listen on it.
+    #[cfg(feature = "cluster")]
+    pub fn listen(mut self, address: std::net::SocketAddr) -> Self {
+        self.cluster.listen = Some(address);
+        self
+    }
+
+    /// Into how many shards the names of the cluster are divided, 256 by default: set when the cluster is created, and
+    /// the same on all nodes.
+    #[cfg(feature = "cluster")]
+    pub fn shards(mut self, shards: std::num::NonZeroU32) -> Self {
+        self.cluster.shards = Some(shards);
+        self
+    }
+
+    /// How long the node may answer after its last heartbeat, 3 s by default, and about as long as the others wait before
+    /// they take over: the same on all nodes.
+    #[cfg(feature = "cluster")]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.cluster.lease = Some(lease);
+        self
+    }
+
+    /// How many journals the node has in a cluster's store, 1 by default. Groups of different shards go to different ones.
+    #[cfg(feature = "cluster")]
+    pub fn journal_lanes(mut self, lanes: std::num::NonZeroU16) -> Self {
+        self.cluster.lanes = Some(lanes);
         self
     }
 
@@ -99,7 +138,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Claims the store and starts the node, in the tokio runtime that this is called in.
+    /// Claims the store and starts the node, in the tokio runtime that this is called in. In a cluster it has joined then,
+    /// and serves what nobody else owns.
     ///
     /// # Errors
     /// [`StartError`]; nothing was started.
@@ -107,9 +147,25 @@ impl NodeBuilder {
     /// # Cancel safety
     /// Dropped before its end, nothing was started.
     pub async fn start(self) -> Result<Node, StartError> {
-        let store = self.store.ok_or(StartError::NoStore)?;
-        let engine = Engine::start(store, self.actors, self.settings).await?;
-        Ok(Node { engine })
+        match self.store.ok_or(StartError::NoStore)? {
+            Chosen::Single(store) => {
+                #[cfg(feature = "cluster")]
+                if let Some(setting) = self.cluster.any() {
+                    return Err(StartError::NoCluster { setting });
+                }
+                let engine = Engine::start(store, self.actors, self.settings).await?;
+                Ok(Node {
+                    engine,
+                    #[cfg(feature = "cluster")]
+                    belonging: None,
+                })
+            }
+            #[cfg(feature = "cluster")]
+            Chosen::Cluster(store) => {
+                let (engine, belonging) = Belonging::start(store, self.actors, self.settings, &self.cluster).await?;
+                Ok(Node { engine, belonging: Some(belonging) })
+            }
+        }
     }
 }
 

@@ -41,6 +41,7 @@
 //!
 //! # Features
 //! - `embedded` (default): [`Embedded`], the store on local disk.
+//! - `cluster`: several nodes that share the store of a cluster: `.store(cluster_store).listen(address)`.
 //! - `testing`: for tests of your own.
 //!
 //! # Panics
@@ -48,7 +49,10 @@
 //! profile they are not.
 
 mod builder;
+#[cfg(feature = "cluster")]
+mod member;
 mod node;
+mod store;
 
 pub mod prelude;
 
@@ -59,12 +63,15 @@ pub use dna_core::testing;
 pub use dna_core::{
     Access, Actor, ActorName, ActorOptions, ActorWrites, AnyActor, AttachError, Call, CallError, Cast, Client,
     CommitError, Context, Error, ErrorKind, Event, Events, FromContext, Group, Handled, InvalidName, KeyRange, Loss,
-    Memory, NameError, OpenError, Outcome, Overload, Partition, ReadError, Refusal, Responder, Result, Scheduled,
-    ShutdownError, StartError, Stats, StorageModule, Store, TooManyScheduled, Write, WriteError, WriteKind, limits,
+    Memory, NameError, NodeAddress, OpenError, Outcome, Overload, Partition, ReadError, Refusal, Responder, Result,
+    Scheduled, ShutdownError, StartError, Stats, StorageModule, Store, TooManyScheduled, Write, WriteError, WriteKind,
+    limits,
 };
+#[cfg(feature = "cluster")]
+pub use dna_core::{ClusterStore, MemoryCluster};
 pub use dna_macros::actor;
 #[cfg(feature = "embedded")]
 pub use dna_storage::{Durability, Embedded, EmbeddedError};
 pub use dna_storage::{Kv, Value, modules};
 
-pub use self::{builder::NodeBuilder, node::Node};
+pub use self::{builder::NodeBuilder, node::Node, store::NodeStore};

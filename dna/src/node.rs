@@ -11,7 +11,10 @@ use crate::builder::NodeBuilder;
 /// Dropping it ends it at once, as a crash would: what was answered `Ok` is durable, everything else is answered an
 /// error. [`shutdown`](Node::shutdown) lets what was accepted be done first.
 pub struct Node {
+    // Dropped first: the membership lets go of the node's address once nothing runs any more.
     pub(crate) engine: Engine,
+    #[cfg(feature = "cluster")]
+    pub(crate) belonging: Option<crate::member::Belonging>,
 }
 
 impl Node {
@@ -41,7 +44,8 @@ impl Node {
     }
 
     /// Takes no more messages from outside, lets the actors handle what they have, passivates them, commits everything,
-    /// and ends the node. The store is closed when its last handle is gone.
+    /// and ends the node. The store is closed when its last handle is gone. A node of a cluster leaves it, so that the
+    /// others take over at once.
     ///
     /// # Errors
     /// [`ShutdownError`]: the node has ended, but not everything that it had accepted could be done.
@@ -49,7 +53,20 @@ impl Node {
     /// # Cancel safety
     /// Dropped before its end, the node ends at once, as when it is dropped.
     pub async fn shutdown(self) -> Result<(), ShutdownError> {
+        #[cfg(feature = "cluster")]
+        if let Some(belonging) = self.belonging {
+            let rested = self.engine.rest().await;
+            let left = belonging.leave().await;
+            let ended = self.engine.shutdown().await;
+            return rested.and(left).and(ended);
+        }
         self.engine.shutdown().await
+    }
+
+    /// Where the node listens, if it is one of a cluster.
+    #[cfg(feature = "cluster")]
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        self.belonging.as_ref()?.address()
     }
 }
 

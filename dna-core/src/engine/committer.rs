@@ -1,4 +1,4 @@
-//! The node's committer: takes what waits from all actors, commits it as one group, and lets go what waited for it.
+//! A lane's committer: takes what waits from all actors, commits it as one group, and lets go what waited for it.
 //!
 //! One commit is under way while the next group collects, so a commit is shared by all that came meanwhile, without a
 //! timer. It never guesses: a group whose answer was lost is sent again, with its number, until the answer is definite.
@@ -21,13 +21,14 @@ use crate::{
     store::{ActorWrites, CommitError, Group},
 };
 
-use super::{End, Shared};
+use super::{End, Shared, lane::Lane};
 
 /// How long to wait before a group without an answer is sent again: at first, and at the most.
 const RESEND_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
 
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
+    pub(super) lane: Arc<Lane>,
     /// The number of the next group.
     pub(super) next: u64,
 }
@@ -35,7 +36,9 @@ pub(super) struct Committer {
 impl Drop for Committer {
     /// Without a committer nothing is ever answered: where it goes with its runtime, the node ends.
     fn drop(&mut self) {
-        if let Some(engine) = self.shared.engine.upgrade() {
+        if !self.lane.has_ended()
+            && let Some(engine) = self.shared.engine.upgrade()
+        {
             engine.end(End::Stopped);
         }
     }
@@ -45,15 +48,15 @@ impl Drop for Committer {
 type Members = Vec<(Arc<ActorRows>, u64)>;
 
 impl Committer {
-    /// Commits until the node has ended, and drops `_done` when it has let go of the store.
+    /// Commits until the lane has ended, and drops `_done` when it has let go of the store.
     pub(super) async fn run(mut self, _done: oneshot::Sender<()>) {
         let mut queue = VecDeque::new();
-        while !self.shared.has_ended() {
-            self.shared.take_to_commit(&mut queue);
+        while !self.lane.has_ended() {
+            self.lane.take_to_commit(&mut queue);
             let Some((group, members)) = self.form_group(&mut queue) else {
                 tokio::select! {
-                    () = self.shared.work.notified() => {}
-                    () = self.shared.end() => {}
+                    () = self.lane.work.notified() => {}
+                    () = self.lane.end() => {}
                 }
                 continue;
             };
@@ -72,7 +75,7 @@ impl Committer {
                     }
                 }
                 Err(CommitError::Fenced) => self.lose(Loss::Fenced, members, true),
-                // An answer that stays open until the node has ended is in doubt, as is one behind a failed fsync.
+                // An answer that stays open until the lane has ended is in doubt, as is one behind a failed fsync.
                 Err(CommitError::Poisoned | CommitError::Unknown) => self.lose(Loss::Poisoned, members, true),
                 Err(CommitError::Closed) => self.lose(Loss::Poisoned, members, false),
             }
@@ -103,7 +106,7 @@ impl Committer {
         (!actors.is_empty()).then_some((Group { number: self.next, actors }, members))
     }
 
-    /// Sends the group until its fate is known, or the node has ended.
+    /// Sends the group until its fate is known, or the lane has ended.
     async fn commit(&self, group: Group) -> Result<(), CommitError> {
         let group = Arc::new(group);
         let mut pause = RESEND_PAUSE.0;
@@ -111,31 +114,31 @@ impl Committer {
         loop {
             let answer = tokio::select! {
                 answer = self.send(group.clone()) => answer,
-                () = self.shared.end() => Err(CommitError::Unknown),
+                () = self.lane.end() => Err(CommitError::Unknown),
             };
             if answer == Err(CommitError::Closed) && asked_before {
                 // That the store takes nothing now proves nothing about the time before.
                 return Err(CommitError::Poisoned);
             }
-            if answer != Err(CommitError::Unknown) || self.shared.has_ended() {
+            if answer != Err(CommitError::Unknown) || self.lane.has_ended() {
                 return answer;
             }
             asked_before = true;
             tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
             tokio::select! {
                 () = runtime::sleep(pause) => {}
-                () = self.shared.end() => return Err(CommitError::Unknown),
+                () = self.lane.end() => return Err(CommitError::Unknown),
             }
             pause = (2 * pause).min(RESEND_PAUSE.1);
         }
     }
 
     async fn send(&self, group: Arc<Group>) -> Result<(), CommitError> {
-        let Some(store) = self.shared.store() else { return Err(CommitError::Unknown) };
+        let Some(store) = self.lane.store() else { return Err(CommitError::Unknown) };
         // Called, and polled once, while the claim lasts: a store may take the group at either. From then on it settles
         // the commit's fate before it lets itself be claimed again.
         let begun = poll_fn(|cx| {
-            Poll::Ready(self.shared.while_claimed(|| {
+            Poll::Ready(self.lane.while_claimed(|| {
                 let mut commit = store.commit(group.clone());
                 let polled = commit.as_mut().poll(cx);
                 (commit, polled)
@@ -149,9 +152,9 @@ impl Committer {
     }
 
     /// The store is lost, or let go of: the group is in doubt or was not applied, as `in_doubt` says, everything behind
-    /// it was not applied, the node ends.
+    /// it was not applied, the node ends, or its incarnation.
     fn lose(&self, loss: Loss, members: Members, in_doubt: bool) {
-        let end = self.shared.ended().unwrap_or(End::Lost(loss));
+        let end = self.lane.ended().unwrap_or(End::Lost(loss));
         for (rows, _) in members {
             if in_doubt {
                 rows.end(end);
@@ -160,7 +163,7 @@ impl Committer {
             }
         }
         if let Some(engine) = self.shared.engine.upgrade() {
-            engine.end(end);
+            engine.lose(&self.lane, end, loss);
         }
     }
 }

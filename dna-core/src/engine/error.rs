@@ -18,6 +18,21 @@ pub enum StartError {
     /// The node was given no store.
     #[error("the node has no store; give it one: `.store(Memory::new())`, or `.store(Embedded::open(path)?)`")]
     NoStore,
+    /// The store is that of a cluster, and the node has no address in it.
+    #[error("a node of a cluster needs an address; give it one that the other nodes reach: `.listen(address)`")]
+    NoAddress,
+    /// The node was given an address or settings of a cluster, and its store serves one node alone.
+    #[error(
+        "the store serves one node alone, which has no address and no settings of a cluster; leave `{setting}` out, or give \
+         the node the store of a cluster"
+    )]
+    NoCluster {
+        /// What is to be left out.
+        setting: &'static str,
+    },
+    /// The node could not join its cluster. Its kind is [`ErrorKind::Node`].
+    #[error(transparent)]
+    Join(Error),
     /// Two actor types have the same name.
     #[error(
         "two actor types are called `{kind}`; give one another name with `#[dna::actor(name = \"…\")]`, or register it once"
@@ -35,9 +50,13 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Always `NotApplied`: nothing was started.
+    /// `NotApplied`: nothing was started. `Unknown` where the node may become a member of its cluster without anybody
+    /// behind it; the others take over from it like from a dead one.
     pub fn outcome(&self) -> Outcome {
-        Outcome::NotApplied
+        match self {
+            StartError::Join(error) => error.outcome(),
+            _ => Outcome::NotApplied,
+        }
     }
 
     /// Whether the same start may well succeed later.
@@ -45,6 +64,7 @@ impl StartError {
         match self {
             StartError::Store(AttachError::InUse) => true,
             StartError::Store(AttachError::Read(error)) => error.is_retryable(),
+            StartError::Join(error) => error.is_retryable(),
             _ => false,
         }
     }
@@ -52,7 +72,7 @@ impl StartError {
 
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
-        Error::with_kind(ErrorKind::Node, &error).with_retryable(error.is_retryable())
+        Error::with_kind(ErrorKind::Node, &error).with_outcome(error.outcome()).with_retryable(error.is_retryable())
     }
 }
 
@@ -73,6 +93,9 @@ pub enum ShutdownError {
     /// The node had lost its store before.
     #[error("the node had already stopped, since it lost its store: {0:?}")]
     Lost(Loss),
+    /// The node could not leave its cluster in good order. The others take over once its lease has run out.
+    #[error("the node could not leave its cluster, see its log; the others take over once its lease has run out")]
+    NotLeft,
 }
 
 impl ShutdownError {

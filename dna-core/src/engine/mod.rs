@@ -1,8 +1,12 @@
 //! A node's engine: its actors, its committer, its clock; how it starts and how it ends.
 
+mod authority;
 mod committer;
 mod error;
+mod lane;
+mod member;
 mod process;
+mod role;
 mod settings;
 mod shared;
 mod sweeper;
@@ -19,6 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     actor::Actor,
+    call_error::Loss,
     client::Client,
     name::ActorName,
     registry::{AnyRegistry, Registry},
@@ -28,13 +33,20 @@ use crate::{
     store::Store,
 };
 
-use self::committer::Committer;
 pub use self::{
+    authority::{Authority, NodeAddress},
     error::{ShutdownError, StartError},
+    member::Member,
     settings::Settings,
+};
+use self::{
+    committer::Committer,
+    lane::Lane,
+    role::{Incarnation, Role},
 };
 pub(crate) use self::{
     process::current,
+    role::Home,
     shared::{End, Shared},
 };
 
@@ -61,9 +73,29 @@ impl Actors {
     }
 }
 
+impl Actors {
+    /// The names of the types.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(_, kind, _)| *kind)
+    }
+
+    /// Whether a node can serve them.
+    fn check(&self, settings: &Settings) -> Result<(), StartError> {
+        ActorName::new(settings.namespace.clone(), "type", "name")?;
+        let mut kinds = BTreeSet::new();
+        for kind in self.kinds() {
+            ActorName::new(settings.namespace.clone(), kind, "name")?;
+            if !kinds.insert(kind) {
+                return Err(StartError::SameType { kind: kind.to_owned() });
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Debug for Actors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(_, kind, _)| kind)).finish()
+        f.debug_list().entries(self.kinds()).finish()
     }
 }
 
@@ -73,8 +105,8 @@ impl fmt::Debug for Actors {
 /// an error. [`shutdown`](Engine::shutdown) lets what was accepted be done first.
 pub struct Engine {
     inner: Arc<EngineInner>,
-    /// Closed when the committer has let go of the store.
-    committer: oneshot::Receiver<()>,
+    /// Closed when the committers have let go of the stores.
+    committers: Vec<oneshot::Receiver<()>>,
 }
 
 pub(crate) struct EngineInner {
@@ -92,28 +124,26 @@ impl Engine {
     /// # Cancel safety
     /// Dropped before its end, nothing was started; a claim that was under way is given back.
     pub async fn start(store: Arc<dyn Store>, actors: Actors, settings: Settings) -> Result<Self, StartError> {
-        ActorName::new(settings.namespace.clone(), "type", "name")?;
-        let mut kinds = BTreeSet::new();
-        for (_, kind, _) in &actors.0 {
-            ActorName::new(settings.namespace.clone(), *kind, "name")?;
-            if !kinds.insert(*kind) {
-                return Err(StartError::SameType { kind: (*kind).to_owned() });
-            }
-        }
+        actors.check(&settings)?;
         let runtime = Runtime::current().ok_or(StartError::NoRuntime)?;
         let next = store.attach().await?;
+        let lane = Lane::new(store, None);
+        let mut engine = Engine::of(actors, settings, runtime, Role::Single(lane.clone()));
+        engine.committers.push(engine.inner.start_committer(lane, next));
+        tracing::info!(namespace = %engine.inner.shared.settings.namespace, "a node has started");
+        Ok(engine)
+    }
+
+    /// An engine in this role, known to the process. Its committers are still to be started.
+    fn of(actors: Actors, settings: Settings, runtime: Runtime, role: Role) -> Self {
         let inner = Arc::new_cyclic(|engine| {
-            let shared = Shared::new(settings, runtime, store, engine.clone());
+            let shared = Shared::new(settings, runtime, role, engine.clone());
             let registries = actors.0.into_iter().map(|(id, _, make)| (id, make(shared.clone()))).collect();
             EngineInner { shared, registries }
         });
-        let shared = inner.shared.clone();
-        let (done, committer) = oneshot::channel();
-        shared.runtime.spawn(Committer { shared: shared.clone(), next }.run(done));
-        shared.runtime.spawn(sweeper::run(shared.clone()));
+        inner.shared.runtime.spawn(sweeper::run(inner.shared.clone()));
         process::register(&inner);
-        tracing::info!(namespace = %shared.settings.namespace, types = ?kinds, "a node has started");
-        Ok(Engine { inner, committer })
+        Engine { inner, committers: Vec::new() }
     }
 
     /// A client of the actor `name` of type `A` on this node.
@@ -169,18 +199,33 @@ impl Engine {
     /// # Cancel safety
     /// Dropped before its end, the node ends at once, as when it is dropped.
     pub async fn shutdown(mut self) -> Result<(), ShutdownError> {
+        let quiet = self.rest().await;
         let shared = self.inner.shared.clone();
-        shared.drain();
-        let quiet = runtime::within(shared.settings.shutdown_timeout, self.come_to_rest()).await.is_some();
-        let (busy, queued) = (shared.busy(), shared.queued());
         let ended = shared.ended();
         self.inner.end(End::Stopped);
         // Nobody but this waits for the store's own closing, which happens when its last handle is dropped.
-        runtime::within(shared.settings.shutdown_timeout, &mut self.committer).await;
+        let closed = futures_util::future::join_all(&mut self.committers);
+        runtime::within(shared.settings.shutdown_timeout, closed).await;
         match ended {
             Some(End::Lost(loss)) => Err(ShutdownError::Lost(loss)),
-            _ if quiet => Ok(()),
-            _ => Err(ShutdownError::TimedOut { busy, queued }),
+            _ => quiet,
+        }
+    }
+
+    /// The first part of a [`shutdown`](Engine::shutdown): takes no more messages from outside, lets the actors handle
+    /// what they have, and passivates them. A member leaves its cluster behind this, before it is shut down.
+    ///
+    /// # Errors
+    /// [`ShutdownError::TimedOut`] where they did not come to rest in time.
+    ///
+    /// # Cancel safety
+    /// Dropped before its end, the node still takes no messages.
+    pub async fn rest(&self) -> Result<(), ShutdownError> {
+        let shared = &self.inner.shared;
+        shared.drain();
+        match runtime::within(shared.settings.shutdown_timeout, self.come_to_rest()).await {
+            Some(()) => Ok(()),
+            None => Err(ShutdownError::TimedOut { busy: shared.busy(), queued: shared.queued() }),
         }
     }
 
@@ -220,6 +265,13 @@ impl EngineInner {
         self.registries.values().flat_map(|registry| registry.slots()).collect()
     }
 
+    /// Runs the committer of a lane. What is answered is closed when it has let go of the store.
+    fn start_committer(&self, lane: Arc<Lane>, next: u64) -> oneshot::Receiver<()> {
+        let (done, over) = oneshot::channel();
+        self.shared.runtime.spawn(Committer { shared: self.shared.clone(), lane, next }.run(done));
+        over
+    }
+
     /// Ends the node, the first time that it is called: answers everything that waits, drops every activation, and
     /// lets go of the store.
     pub(crate) fn end(&self, end: End) {
@@ -229,14 +281,56 @@ impl EngineInner {
         if let End::Lost(loss) = end {
             tracing::error!(?loss, "the node has lost its store and stops");
         }
+        match &self.shared.role {
+            Role::Single(lane) => {
+                lane.mark_ended(end);
+                self.end_slots(end);
+                lane.release();
+            }
+            Role::Member(_) => {
+                if let Some(current) = self.shared.role.current() {
+                    self.end_incarnation(&current, end);
+                }
+            }
+        }
+        self.shared.release();
+        process::unregister(self);
+    }
+
+    /// Ends an incarnation of a member, the first time that it is called: answers everything that waits, drops every
+    /// activation, and lets go of the stores.
+    fn end_incarnation(&self, incarnation: &Arc<Incarnation>, end: End) {
+        if !incarnation.mark_ended(end) {
+            return;
+        }
+        if let Role::Member(membership) = &self.shared.role {
+            membership.forget(incarnation);
+        }
+        self.end_slots(end);
+        incarnation.lanes().iter().for_each(|lane| lane.release());
+    }
+
+    /// A store takes nothing any more: ends what commits through it.
+    fn lose(&self, lane: &Arc<Lane>, end: End, loss: Loss) {
+        match (self.shared.role.current(), lane.authority()) {
+            (_, None) => self.end(end),
+            (Some(current), Some(authority)) if current.has(lane) => {
+                self.end_incarnation(&current, end);
+                authority.lost(loss);
+            }
+            // It has ended already.
+            _ => {}
+        }
+    }
+
+    /// Ends every slot whose lane has ended.
+    fn end_slots(&self, end: End) {
         for slot in self.slots() {
             run::guard("an actor's end", || slot.end(end));
         }
         for registry in self.registries.values() {
             run::guard("a type's end", || registry.clear());
         }
-        self.shared.release();
-        process::unregister(self);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What all actors of a node share: its clock, its bounds, its store, the queue to its committer.
+//! What all actors of a node share: its clock, its bounds, and what it serves.
 //!
 //! It knows names only as rows and slots without their types; it never runs user code.
 
@@ -16,16 +16,20 @@ use tokio::sync::Notify;
 
 use crate::{
     call_error::{CallError, Loss},
+    cluster::Shard,
     limits::{HELD_REPLIES_MAX, LINGERING_TASKS_MAX, UNCOMMITTED_BYTES_MAX},
+    name::ActorName,
     outcome::Outcome,
-    partition::ActorRows,
     run,
     runtime::Runtime,
     slot::AnySlot,
-    store::Store,
 };
 
-use super::{EngineInner, settings::Settings};
+use super::{
+    EngineInner,
+    role::{Home, Role},
+    settings::Settings,
+};
 
 /// How a node ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,20 +63,14 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) runtime: Runtime,
     pub(crate) engine: Weak<EngineInner>,
-    /// The store, until the node has ended.
-    store: Mutex<Option<Arc<dyn Store>>>,
-    /// Whether the store is claimed; locked while a commit begins, however long the store takes for that.
-    claimed: Mutex<bool>,
+    pub(super) role: Role,
     now: AtomicU64,
     /// No message from outside of handlers is taken any more.
     draining: AtomicBool,
     has_ended: AtomicBool,
     ended: OnceLock<End>,
-    over: Notify,
 
-    // The way to the committer, and back.
-    to_commit: Mutex<VecDeque<Arc<ActorRows>>>,
-    pub(super) work: Notify,
+    // What waits to be committed.
     room: Notify,
     uncommitted_bytes: AtomicUsize,
     held: AtomicUsize,
@@ -98,25 +96,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        settings: Settings,
-        runtime: Runtime,
-        store: Arc<dyn Store>,
-        engine: Weak<EngineInner>,
-    ) -> Arc<Self> {
+    pub(super) fn new(settings: Settings, runtime: Runtime, role: Role, engine: Weak<EngineInner>) -> Arc<Self> {
         Arc::new(Shared {
             settings,
             runtime,
             engine,
-            store: Mutex::new(Some(store)),
-            claimed: Mutex::new(true),
+            role,
             now: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             has_ended: AtomicBool::new(false),
             ended: OnceLock::new(),
-            over: Notify::new(),
-            to_commit: Mutex::default(),
-            work: Notify::new(),
             room: Notify::new(),
             uncommitted_bytes: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
@@ -134,25 +123,23 @@ impl Shared {
         })
     }
 
-    /// The store, until the node has ended.
-    pub(crate) fn store(&self) -> Option<Arc<dyn Store>> {
-        self.store.lock().clone()
+    /// Where a name is served on this node; the error of its callers, where it is not served here.
+    pub(crate) fn home(&self, name: &ActorName) -> Result<Home, CallError> {
+        self.role.home(name).map_err(|error| self.or_stopped(error))
     }
 
-    /// Runs `begin` while the store is certainly claimed, so that no commit begins behind the end of the claim. Only the end of
-    /// the claim waits for `begin`.
-    pub(super) fn while_claimed<T>(&self, begin: impl FnOnce() -> T) -> Option<T> {
-        let claimed = self.claimed.lock();
-        claimed.then(begin)
+    /// The error of who calls a name of this shard, which is not served here.
+    pub(crate) fn not_owner(&self, shard: Shard) -> CallError {
+        self.or_stopped(self.role.not_owner(shard))
     }
 
-    /// Ends when the node has ended.
-    pub(super) async fn end(&self) {
-        let over = self.over.notified();
-        tokio::pin!(over);
-        over.as_mut().enable();
-        if !self.has_ended() {
-            over.await;
+    /// What a caller is told for whom there is nothing here: a node that stops will have nothing any more.
+    fn or_stopped(&self, error: CallError) -> CallError {
+        let outcome = Outcome::NotApplied;
+        match self.ended() {
+            Some(end) => end.error(outcome),
+            None if self.is_draining() => CallError::Stopped { outcome },
+            None => error,
         }
     }
 
@@ -201,38 +188,14 @@ impl Shared {
         first
     }
 
-    /// Wakes everything that waits on the node itself, forgets its queues, and gives back the claim on the store.
+    /// Wakes everything that waits on the node itself, and forgets its slots.
     pub(super) fn release(&self) {
-        let store = self.store.lock().take();
-        self.over.notify_waiters();
         self.sweep.notify_one();
         self.room.notify_waiters();
         // What lies there is dropped behind the locks.
-        let queue = std::mem::take(&mut *self.to_commit.lock());
         let watched = self.take_watched();
         let idle = std::mem::take(&mut *self.idle.lock());
-        run::drop_user((queue, watched, idle));
-        // Last: it may have to wait for a commit that is just beginning.
-        let claimed = std::mem::take(&mut *self.claimed.lock());
-        if let Some(store) = store.filter(|_| claimed) {
-            run::guard("the store's `detach`", || store.detach());
-        }
-    }
-
-    /// Puts a name with finished writes into the committer's queue.
-    pub(crate) fn enqueue(&self, rows: Arc<ActorRows>) {
-        let mut queue = self.to_commit.lock();
-        // Under the lock: behind `release` nothing may come to lie here, it would keep the node alive for ever.
-        if !self.has_ended() {
-            queue.push_back(rows);
-        }
-        drop(queue);
-        self.work.notify_one();
-    }
-
-    /// Everything that waits for the committer.
-    pub(super) fn take_to_commit(&self, into: &mut VecDeque<Arc<ActorRows>>) {
-        into.append(&mut self.to_commit.lock());
+        run::drop_user((watched, idle));
     }
 
     pub(crate) fn count_uncommitted(&self, bytes: usize) {
@@ -428,7 +391,7 @@ impl Shared {
     }
 
     /// Counts a cast that could not be delivered. Nobody waits for its answer, so it is logged.
-    pub(crate) fn count_dropped_cast(&self, actor: &crate::name::ActorName, error: &CallError) {
+    pub(crate) fn count_dropped_cast(&self, actor: &ActorName, error: &CallError) {
         self.dropped_casts.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(%actor, %error, "a cast was dropped");
     }

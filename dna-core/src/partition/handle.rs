@@ -97,7 +97,7 @@ impl Partition {
             Found::Row(value) => return Ok(value),
             Found::Ask { version } => version,
         };
-        let store = self.rows.shared.store().ok_or(ReadError::Closed)?;
+        let store = self.rows.home.lane.store().ok_or(ReadError::Closed)?;
         let value = store.get(&self.rows.name, &self.name, key).await?;
         let mut inner = self.rows.inner.lock();
         inner.buffer.keep(self.module, key, value.clone(), version);
@@ -119,7 +119,7 @@ impl Partition {
         }
         // Before the store is read: what is committed and stored meanwhile is in the snapshot, or in the store.
         let overlay = self.rows.inner.lock().buffer.overlay(self.module, range, limit, reverse);
-        let store = self.rows.shared.store().ok_or(ReadError::Closed)?;
+        let store = self.rows.home.lane.store().ok_or(ReadError::Closed)?;
         scan::merged(&*store, &self.rows.name, &self.name, overlay, limit, reverse).await
     }
 

@@ -19,7 +19,8 @@ use parking_lot::Mutex;
 
 use crate::{
     call_error::CallError,
-    engine::{End, Shared},
+    cluster::Shard,
+    engine::{End, Home, Shared},
     name::ActorName,
     outcome::Outcome,
     scope::Scope,
@@ -38,6 +39,8 @@ pub use handle::Partition;
 pub(crate) struct ActorRows {
     name: ActorName,
     shared: Arc<Shared>,
+    /// Where they are committed, and what has to hold for anything to leave.
+    home: Home,
     /// Told after each commit, where the actor has an `after_persist`.
     observer: OnceLock<Weak<dyn CommitObserver>>,
     /// Raised when a commit was refused: everything computed before is void.
@@ -79,10 +82,11 @@ pub(crate) trait CommitObserver: Send + Sync {
 }
 
 impl ActorRows {
-    pub(crate) fn new(name: ActorName, shared: Arc<Shared>) -> Arc<Self> {
+    pub(crate) fn new(name: ActorName, shared: Arc<Shared>, home: Home) -> Arc<Self> {
         Arc::new(ActorRows {
             name,
             shared,
+            home,
             observer: OnceLock::new(),
             generation: AtomicU64::new(0),
             finished: AtomicU64::new(0),
@@ -100,6 +104,23 @@ impl ActorRows {
     #[inline]
     pub(crate) fn now(&self) -> u64 {
         self.shared.now()
+    }
+
+    /// How what serves the name has ended, if it has.
+    #[inline]
+    pub(crate) fn over(&self) -> Option<End> {
+        self.home.lane.ended()
+    }
+
+    /// Whether what serves the name has ended.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.home.lane.has_ended()
+    }
+
+    /// On a member of a cluster: the name's shard, and the epoch since which this node owns it.
+    pub(crate) fn owned(&self) -> Option<(Shard, u64)> {
+        self.home.owned
     }
 
     /// Has `observer` told of every commit from now on.
@@ -130,7 +151,7 @@ impl ActorRows {
     #[inline]
     pub(crate) fn may_leave(&self, position: u64, generation: u64) -> bool {
         // In this order: a refusal raises the generation before it moves the positions on.
-        self.is_committed(position) && self.generation() == generation && !self.shared.has_ended()
+        self.is_committed(position) && self.generation() == generation && self.home.lane.lets_go()
     }
 
     /// Whether nothing of this name waits for anything.
@@ -157,7 +178,7 @@ impl ActorRows {
     #[inline]
     pub(crate) fn conclude(&self, scope: &Scope, keep: bool) -> Result<u64, CallError> {
         let outcome = if scope.sent { Outcome::Unknown } else { Outcome::NotApplied };
-        if !scope.wrote && scope.generation == self.generation() && !self.shared.has_ended() {
+        if !scope.wrote && scope.generation == self.generation() && !self.is_over() {
             return Ok(self.finished());
         }
         self.conclude_writes(scope, keep, outcome)
@@ -165,7 +186,7 @@ impl ActorRows {
 
     fn conclude_writes(&self, scope: &Scope, keep: bool, outcome: Outcome) -> Result<u64, CallError> {
         let mut inner = self.inner.lock();
-        if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
+        if let Some(end) = inner.ended.or_else(|| self.over()) {
             inner.buffer.roll_back();
             return Err(end.error(outcome));
         }
@@ -200,7 +221,7 @@ impl ActorRows {
         if inner.buffer.has_untaken() && !inner.queued {
             inner.queued = true;
             drop(inner);
-            self.shared.enqueue(self.clone());
+            self.home.lane.enqueue(self.clone());
         }
     }
 
@@ -212,7 +233,7 @@ impl ActorRows {
             return waiting.release();
         }
         let mut inner = self.inner.lock();
-        if let Some(end) = inner.ended.or_else(|| self.shared.ended()) {
+        if let Some(end) = inner.ended.or_else(|| self.over()) {
             let in_doubt = position <= inner.in_doubt();
             drop(inner);
             waiting.end(end, in_doubt);
@@ -220,7 +241,7 @@ impl ActorRows {
             let refusal = inner.refusal.unwrap_or(Refusal::Unavailable);
             drop(inner);
             waiting.fail(|outcome| CallError::NotCommitted { refusal, outcome });
-        } else if self.is_committed(position) && !(in_order && inner.posting) {
+        } else if self.is_committed(position) && !(in_order && inner.posting) && self.home.lane.lets_go() {
             drop(inner);
             waiting.release();
         } else {
@@ -233,7 +254,7 @@ impl ActorRows {
     pub(crate) fn why_refused(&self) -> CallError {
         let inner = self.inner.lock();
         let outcome = Outcome::NotApplied;
-        match inner.ended.or_else(|| self.shared.ended()) {
+        match inner.ended.or_else(|| self.over()) {
             Some(end) => end.error(outcome),
             None => CallError::NotCommitted { refusal: inner.refusal.unwrap_or(Refusal::Unavailable), outcome },
         }
@@ -247,7 +268,7 @@ impl ActorRows {
     /// Takes the next part of what is finished, if it fits into `room` bytes, and the node has not ended.
     pub(crate) fn take(&self, room: usize) -> Option<Taken> {
         let mut inner = self.inner.lock();
-        if inner.ended.is_some() || self.shared.ended().is_some() {
+        if inner.ended.is_some() || self.over().is_some() {
             // What was not taken when the node ended was answered as not applied.
             inner.queued = false;
             return None;
@@ -278,7 +299,7 @@ impl ActorRows {
         }
         inner.buffer.commit(upto);
         self.committed.store(upto, Ordering::Release);
-        let mut released = inner.gate.take_upto(upto);
+        let mut released = self.let_go(&mut inner, upto);
         let bytes = std::mem::take(&mut inner.taken_bytes);
         inner.posting = !released.is_empty();
         drop(inner);
@@ -291,12 +312,18 @@ impl ActorRows {
             // Only now: until a cast is in its mailbox, a node that shuts down has to wait for it.
             self.shared.settle_uncommitted(0, count);
             let mut inner = self.inner.lock();
-            released = inner.gate.take_upto(upto);
+            released = self.let_go(&mut inner, upto);
             inner.posting = !released.is_empty();
         }
         if let Some(observer) = self.observer.get().and_then(Weak::upgrade) {
             observer.committed();
         }
+    }
+
+    /// What may leave now that everything up to `upto` is durable. A member that has lost its lease keeps it until its
+    /// end.
+    fn let_go(&self, inner: &mut Inner, upto: u64) -> Vec<Waiting> {
+        if self.home.lane.lets_go() { inner.gate.take_upto(upto) } else { Vec::new() }
     }
 
     /// The store took nothing of what was taken: everything since the last commit is void.

@@ -1,6 +1,7 @@
 //! What tests of this crate and of those above it share: the conformance suites of the [`Store`] and the
-//! [`ClusterStore`](crate::ClusterStore) port, and the faults of [`Memory`](crate::Memory) and
-//! [`MemoryCluster`](crate::MemoryCluster). Feature `testing`; nothing here is meant for production.
+//! [`ClusterStore`](crate::ClusterStore) port, the faults of [`Memory`](crate::Memory) and
+//! [`MemoryCluster`](crate::MemoryCluster), and the check of [histories](history). Feature `testing`; nothing here is meant
+//! for production.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +15,7 @@ mod claims;
 mod cluster;
 mod commits;
 mod fixture;
+pub mod history;
 mod isolation;
 mod lane_store;
 mod reads;
@@ -25,6 +27,7 @@ pub use self::{
     fixture::{Committer, actor, delete, delete_range, put, writes},
     lane_store::LaneStore,
 };
+pub use crate::fault_point::at_fault_points;
 pub use crate::memory::{ClusterFaults, Fate, FaultPlan, MemoryFaults, MemoryStats, RequestKind, Rule};
 use crate::store::Store;
 

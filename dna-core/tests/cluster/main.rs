@@ -7,5 +7,6 @@ mod conformance;
 mod engine;
 mod faults;
 mod journals_as_stores;
+mod member;
 mod simulation;
 mod under_test;

@@ -18,7 +18,7 @@ use super::{
     options::{Durability, EmbeddedOptions},
     space::Space,
 };
-use crate::journaled::{DrainError, Host, Journaled, JournaledStats};
+use crate::journaled::{DrainError, Host, HybridClock, Journaled, JournaledStats};
 
 /// A store in a directory of the local disk. A clone is the same store.
 ///
@@ -151,7 +151,8 @@ fn start(
     if last != head {
         return Err(Damage::Tail { expected: head, found: last });
     }
-    Ok(Journaled::start(journal, rows, Host::Threads, options.journaled, &recovered)?)
+    let clock = Arc::new(HybridClock::above(options.journaled.stamp_floor));
+    Ok(Journaled::start(journal, rows, Host::Threads, options.journaled, &recovered, clock)?)
 }
 
 fn create(path: &Path) -> Result<(), EmbeddedError> {

@@ -9,15 +9,14 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use dna_core::{AttachError, CommitError, Group, ReadError, Refusal};
+use dna_core::{AttachError, CommitError, DrainError, Group, ReadError, Refusal, fault_point};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     clock::HybridClock,
-    drain_error::DrainError,
     entry,
     host::{pause, within},
-    journal::{AppendError, Journal, UpkeepError},
+    journal::{AppendError, FenceError, Journal, UpkeepError},
     options::{DRAIN_RETRY_AFTER, DRAIN_TRIES, RELEASE_AFTER},
     rows::Rows,
     run::Run,
@@ -94,7 +93,7 @@ struct Attempt {
 pub(super) struct Committer<J, R> {
     shared: Arc<Shared<J, R>>,
     requests: mpsc::UnboundedReceiver<Request>,
-    clock: HybridClock,
+    clock: Arc<HybridClock>,
     /// The number of the last group that is in the journal.
     head: u64,
     /// What the journal has been told is stored.
@@ -109,7 +108,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
     pub(super) fn new(
         shared: Arc<Shared<J, R>>,
         requests: mpsc::UnboundedReceiver<Request>,
-        clock: HybridClock,
+        clock: Arc<HybridClock>,
     ) -> Self {
         let (head, released) = (shared.head.load(Ordering::SeqCst), shared.done.load(Ordering::SeqCst));
         Committer { shared, requests, clock, head, released, claimed: false, fenced: false, in_doubt: None }
@@ -186,6 +185,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         }
         group.check().map_err(CommitError::NotApplied)?;
         self.wait_for_room().await?;
+        fault_point("commit: to be stamped");
         let stamp = self.clock.next();
         let entry = entry::encode(group, stamp);
         let run = Arc::new(Run::new(group, stamp));
@@ -195,8 +195,10 @@ impl<J: Journal, R: Rows> Committer<J, R> {
     /// Hands a group to the journal, and makes it visible if it is in.
     async fn append(&mut self, attempt: Attempt, first: bool) -> Result<(), CommitError> {
         let number = attempt.run.number;
+        fault_point("commit: to be appended");
         match self.shared.journal.append(number, attempt.done, attempt.entry.clone()).await {
             Ok(()) => {
+                fault_point("commit: appended");
                 self.head = number;
                 self.released = self.released.max(attempt.done);
                 self.shared.overlay.push(attempt.run);
@@ -204,6 +206,7 @@ impl<J: Journal, R: Rows> Committer<J, R> {
                 self.shared.head.store(number, Ordering::SeqCst);
                 self.shared.work.notify_one();
                 add(&self.shared.counters.groups, 1);
+                fault_point("commit: to be answered");
                 Ok(())
             }
             Err(AppendError::NotApplied(refusal)) if first => Err(CommitError::NotApplied(refusal)),
@@ -241,13 +244,24 @@ impl<J: Journal, R: Rows> Committer<J, R> {
             return Err(AttachError::InUse);
         }
         match self.settle().await {
-            Ok(()) if !self.fenced => {
-                self.claimed = true;
-                Ok(self.head + 1)
-            }
+            Ok(()) if !self.fenced => self.claim().await,
             Ok(()) | Err(CommitError::Fenced) => Err(AttachError::Fenced),
             Err(CommitError::Poisoned) => Err(AttachError::Poisoned),
             Err(_) => Err(AttachError::Read(ReadError::Unavailable)),
+        }
+    }
+
+    async fn claim(&mut self) -> Result<u64, AttachError> {
+        match self.shared.journal.fence().await {
+            Ok(()) => {
+                self.claimed = true;
+                Ok(self.head + 1)
+            }
+            Err(FenceError::Fenced) => {
+                self.fenced = true;
+                Err(AttachError::Fenced)
+            }
+            Err(FenceError::Read(error)) => Err(AttachError::Read(error)),
         }
     }
 
@@ -306,12 +320,18 @@ impl<J: Journal, R: Rows> Committer<J, R> {
         if self.in_doubt.is_some() {
             return Err(DrainError::InDoubt);
         }
+        fault_point("rows: to be released");
         match self.shared.journal.release(done).await {
             Ok(()) => {
+                fault_point("rows: released");
                 self.released = done;
                 Ok(())
             }
             Err(UpkeepError::Unavailable) => Err(DrainError::Unavailable),
+            Err(UpkeepError::Fenced) => {
+                self.fenced = true;
+                Err(DrainError::Fenced)
+            }
             Err(UpkeepError::Failed) => {
                 tracing::error!(done, "a write or sync of the journal failed: the store takes nothing any more");
                 self.shared.poison();

@@ -16,14 +16,14 @@ pub enum Host {
 
 /// A loop that was started. Dropping it waits for the end of its thread, if it has one.
 #[derive(Debug)]
-pub(super) struct Worker(Option<thread::JoinHandle<()>>);
+pub(crate) struct Worker(Option<thread::JoinHandle<()>>);
 
 impl Host {
     /// Runs a loop until it ends by itself.
-    pub(super) fn start(&self, name: &str, body: impl Future<Output = ()> + Send + 'static) -> io::Result<Worker> {
+    pub(crate) fn start(&self, name: &str, body: impl Future<Output = ()> + Send + 'static) -> io::Result<Worker> {
         match self {
             Host::Threads => {
-                let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+                let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
                 let thread = thread::Builder::new().name(name.to_owned()).spawn(move || runtime.block_on(body))?;
                 Ok(Worker(Some(thread)))
             }
@@ -46,11 +46,17 @@ impl Drop for Worker {
 }
 
 /// Waits for `future` no longer than this.
-pub(super) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(time, future).await.ok()
 }
 
+/// Ends so long after this call, whenever it is first polled.
+#[cfg(feature = "scylla")]
+pub(crate) fn timer(time: Duration) -> tokio::time::Sleep {
+    tokio::time::sleep(time)
+}
+
 /// Waits this long.
-pub(super) async fn pause(time: Duration) {
+pub(crate) async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }

@@ -42,6 +42,12 @@ pub trait Journal: Send + Sync + 'static {
     /// Notes that everything up to `done` is released, where no append comes to carry it: when the store is idle, and
     /// before it closes.
     fn release(&self, done: u64) -> impl Future<Output = Result<(), UpkeepError>> + Send;
+
+    /// Looks whether another writer has taken over: asked before every claim. Nothing to do for a journal that nobody
+    /// can take over.
+    fn fence(&self) -> impl Future<Output = Result<(), FenceError>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// What a journal holds when it is opened.
@@ -71,6 +77,18 @@ pub enum AppendError {
     Failed,
 }
 
+/// Why a journal is not free to be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FenceError {
+    /// Another writer has taken over: nothing is taken any more.
+    #[error("the journal is sealed: another node has taken over")]
+    Fenced,
+    /// It could not be found out.
+    #[error("whether another node has taken over cannot be read: {0}")]
+    Read(#[from] ReadError),
+}
+
 /// Why upkeep of a journal or of rows was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -81,4 +99,7 @@ pub enum UpkeepError {
     /// A write or sync failed, and will not succeed by being repeated.
     #[error("a write or sync failed")]
     Failed,
+    /// Another writer has taken over the journal. Never the answer of rows.
+    #[error("the journal is sealed: another node has taken over")]
+    Fenced,
 }

@@ -20,12 +20,13 @@
 mod batch;
 mod clock;
 mod committer;
-mod drain_error;
 mod entry;
 mod host;
 mod journal;
 mod options;
 mod overlay;
+#[cfg(feature = "scylla")]
+mod replay;
 mod row_key;
 mod row_writer;
 mod rows;
@@ -37,12 +38,21 @@ mod store;
 pub mod testing;
 mod wire;
 
+#[cfg(any(feature = "embedded", feature = "scylla"))]
+pub(crate) use self::clock::HybridClock;
+#[cfg(feature = "scylla")]
+pub(crate) use self::{
+    clock::wall_micros,
+    host::{Worker, pause, timer, within},
+    replay::{Replay, decode_entry},
+};
+pub use dna_core::DrainError;
+
 pub use self::{
     batch::{RangeDelete, RowBatch, RowWrite},
-    drain_error::DrainError,
     entry::{ENTRY_FORMAT, EntryError},
     host::Host,
-    journal::{AppendError, Journal, Recovered, UpkeepError},
+    journal::{AppendError, FenceError, Journal, Recovered, UpkeepError},
     options::{
         BUSY_AFTER, GATHER_ROWS, JournaledOptions, LAG_BYTES_MAX, LAG_ENTRIES_MAX, RELEASE_AFTER, ROW_BATCH_BYTES_MAX,
         WAITING_COMMITS_MAX,

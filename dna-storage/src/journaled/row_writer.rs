@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use dna_core::fault_point;
+
 use super::{
     batch::RowBatch,
     host::{pause, within},
@@ -50,10 +52,12 @@ async fn store_all<J: Journal, R: Rows>(shared: &Shared<J, R>) {
         let runs = shared.overlay.oldest(shared.options.row_batch_bytes_max);
         let batch = RowBatch::merge(&runs);
         drop(runs);
+        fault_point("rows: to be stored");
         if !store_one(shared, &batch).await {
             shared.poison();
             return;
         }
+        fault_point("rows: stored");
         // First of all: a group that is out of the overlay can be released.
         shared.done.store(batch.last, Ordering::SeqCst);
         add(&shared.counters.rows, u64::try_from(batch.points.len()).unwrap_or(u64::MAX));
@@ -86,7 +90,7 @@ async fn store_one<J: Journal, R: Rows>(shared: &Shared<J, R>, batch: &RowBatch)
         };
         match result {
             Ok(()) => return true,
-            Err(UpkeepError::Failed) => {
+            Err(UpkeepError::Failed | UpkeepError::Fenced) => {
                 tracing::error!(through = batch.last, "rows cannot be stored: the store takes nothing any more");
                 return false;
             }

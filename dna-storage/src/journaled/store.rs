@@ -9,14 +9,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, ReadError, Store};
+use dna_core::{ActorName, AttachError, CommitError, DrainError, Group, KeyRange, ReadError, Store};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     clock::HybridClock,
     committer::{Committer, Request, Waiting},
-    drain_error::DrainError,
     entry::{self, EntryError},
     host::{Host, Worker},
     journal::{Journal, Recovered},
@@ -103,8 +102,19 @@ impl<J: Journal, R: Rows> Journaled<J, R> {
     /// # Cancel safety
     /// A dropped open has no effect.
     pub async fn open(journal: J, rows: R, host: Host, options: JournaledOptions) -> Result<Self, RecoverError> {
+        Self::open_with(journal, rows, host, options, Arc::new(HybridClock::above(options.stamp_floor))).await
+    }
+
+    /// As [`open`](Journaled::open), with a clock that it may share with other journals.
+    pub(crate) async fn open_with(
+        journal: J,
+        rows: R,
+        host: Host,
+        options: JournaledOptions,
+        clock: Arc<HybridClock>,
+    ) -> Result<Self, RecoverError> {
         let recovered = journal.recover().await?;
-        Self::start(journal, rows, host, options, &recovered)
+        Self::start(journal, rows, host, options, &recovered, clock)
     }
 
     /// As [`open`](Journaled::open), with what the journal has recovered.
@@ -114,9 +124,10 @@ impl<J: Journal, R: Rows> Journaled<J, R> {
         host: Host,
         options: JournaledOptions,
         recovered: &Recovered,
+        clock: Arc<HybridClock>,
     ) -> Result<Self, RecoverError> {
         let shared = Shared::new(journal, rows, options, recovered.done);
-        let (mut head, mut floor) = (recovered.done, options.stamp_floor);
+        let mut head = recovered.done;
         for (number, bytes) in &recovered.entries {
             let (group, stamp) =
                 entry::decode(bytes).map_err(|reason| RecoverError::Entry { number: *number, reason })?;
@@ -128,12 +139,12 @@ impl<J: Journal, R: Rows> Journaled<J, R> {
             }
             shared.overlay.push(Arc::new(Run::new(&group, stamp)));
             head = *number;
-            floor = floor.max(stamp);
+            clock.raise_above_entry(stamp);
         }
         shared.head.store(head, Ordering::SeqCst);
         let shared = Arc::new(shared);
         let (requests, receiver) = mpsc::unbounded_channel();
-        let committer = Committer::new(shared.clone(), receiver, HybridClock::above(floor));
+        let committer = Committer::new(shared.clone(), receiver, clock);
         let workers =
             vec![host.start("dna-rows", row_writer::run(shared.clone()))?, host.start("dna-commit", committer.run())?];
         Ok(Journaled { shared, requests: Some(requests), commits_waiting: Arc::default(), workers })

@@ -70,7 +70,7 @@ fn actor_writes(random: &mut Random, actor: &ActorName, writes: usize) -> ActorW
 }
 
 /// Compares a few random reads of two stores.
-pub async fn compare_some(random: &mut Random, store: &impl Store, model: &impl Store) {
+pub async fn compare_some(random: &mut Random, store: &(impl Store + ?Sized), model: &(impl Store + ?Sized)) {
     let actors = actors();
     for _ in 0..4 {
         let (actor, module) = (random.pick(&actors), *random.pick(&MODULES));
@@ -87,7 +87,7 @@ pub async fn compare_some(random: &mut Random, store: &impl Store, model: &impl 
 }
 
 /// Compares every row of two stores, in both directions.
-pub async fn compare_all(store: &impl Store, model: &impl Store) {
+pub async fn compare_all(store: &(impl Store + ?Sized), model: &(impl Store + ?Sized)) {
     for actor in actors() {
         for module in MODULES {
             for reverse in [false, true] {

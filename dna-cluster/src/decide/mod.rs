@@ -1,0 +1,31 @@
+//! What follows from what is known: pure functions of view, heartbeats and clock. No input, no output, no waiting; what
+//! they say is done by [`Membership`](crate::Membership), and by nothing else.
+
+mod address;
+mod clock;
+mod detection;
+mod hand_over;
+mod join;
+mod lease;
+mod leave;
+mod probe;
+mod shards;
+mod swap;
+mod takeover;
+
+#[cfg(test)]
+mod tables;
+
+pub use self::{
+    address::gone_from_this_address,
+    clock::{ClockError, check_clock},
+    detection::{Detector, Reading, margin},
+    hand_over::{hand_over, misplaced},
+    join::{JoinError, join},
+    lease::{Lease, Renewal, beat_interval},
+    leave::{LeaveStep, leave},
+    probe::may_beat,
+    shards::{ShardChanges, shard_changes},
+    swap::{NextSwap, settle},
+    takeover::{TakeoverStep, take_over},
+};

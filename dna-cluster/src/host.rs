@@ -1,0 +1,89 @@
+//! The port to what a membership is for: whoever runs something on the shards that this process owns.
+
+use std::{fmt, sync::Arc};
+
+use dna_core::{AttachError, NodeId, NodeJournals, Shard};
+use futures_util::future::BoxFuture;
+
+use crate::{lease::LeaseHandle, life::Life};
+
+/// Runs something for each shard that this process owns.
+///
+/// The calls come one after the other, of one incarnation first `begin`, then any number of `own` and `release`, then
+/// `drop_all`; then, perhaps, `begin` again with the next incarnation. They are not made under any lock.
+pub trait Host: Send + Sync + 'static {
+    /// This process is about to join under a new id. What is run from now on commits through these journals, and
+    /// answers only while this lease holds.
+    ///
+    /// To be correct:
+    /// - It claims the stores of the journals.
+    /// - From now on nothing is answered for what this host runs without asking the lease right before it.
+    ///
+    /// # Errors
+    /// The process does not join; `drop_all` follows.
+    fn begin(&self, incarnation: Incarnation) -> BoxFuture<'_, Result<(), AttachError>>;
+
+    /// These shards are this node's, each since that epoch.
+    ///
+    /// To be correct:
+    /// - What it runs for a shard is started anew: it reads what other owners have stored.
+    fn own(&self, shards: &[(Shard, u64)]);
+
+    /// These shards are to be given away: ends what runs for them, and takes nothing more for them.
+    ///
+    /// To be correct:
+    /// - Once it ends, nothing runs for these shards and no commit for them is under way.
+    ///
+    /// # Cancel safety
+    /// It is dropped when its time is up; `drop_all` follows.
+    fn release<'a>(&'a self, shards: &'a [Shard]) -> BoxFuture<'a, ()>;
+
+    /// This incarnation is over: drops all that runs, without an answer that claims anything.
+    ///
+    /// To be correct:
+    /// - Once it ends, the last activation is dropped. The listener of the process is kept until then, which tells others
+    ///   that there may be one.
+    /// - It waits for nobody but for code of the user that cannot be interrupted.
+    fn drop_all(&self, why: Loss) -> BoxFuture<'_, ()>;
+}
+
+/// One membership of this process, under one id.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Incarnation {
+    /// Its id.
+    pub node: NodeId,
+    /// Its journals.
+    pub journals: Arc<dyn NodeJournals>,
+    /// Its lease.
+    pub lease: LeaseHandle,
+    pub(crate) life: Life,
+}
+
+/// Why all that runs is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Loss {
+    /// The lease has lapsed: others may have taken over. The process joins again under a new id.
+    LeaseLapsed,
+    /// Others have taken over: it is no member any more, or its journals are sealed. The process joins again under a
+    /// new id.
+    Fenced,
+    /// It did not come to a membership: another try follows, or none if it was the first.
+    NotJoined,
+    /// The process has left, or is about to end without leaving.
+    Left,
+}
+
+impl Incarnation {
+    /// Says that a commit was answered `Fenced`: the process joins again under a new id.
+    pub fn report_fenced(&self) {
+        self.life.end(Loss::Fenced);
+    }
+}
+
+impl fmt::Debug for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incarnation").field("node", &self.node).field("lease", &self.lease).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,33 @@
+//! Every bound of this crate, with its unit in its name.
+
+use std::time::Duration;
+
+/// How many shards a cluster may have.
+pub const SHARDS_MAX: u32 = 65_536;
+
+/// How many nodes a cluster may have.
+pub const MEMBERS_MAX: usize = 1024;
+
+/// How many actor types a node may know.
+pub const MEMBER_TYPES_MAX: usize = 1024;
+
+/// How many actor types a cluster may know the placement of.
+pub const PLACEMENTS_MAX: usize = 4096;
+
+/// Longest name of a consistency setting, of a boot id and of an address, in bytes.
+pub const LABEL_BYTES_MAX: usize = 128;
+
+/// Shortest lease, in milliseconds. A sixth of it is the interval of the heartbeats.
+pub const LEASE_MS_MIN: u32 = 60;
+
+/// Longest lease, in milliseconds.
+pub const LEASE_MS_MAX: u32 = 600_000;
+
+/// How many heartbeats of one node may wait for their answers.
+pub const BEATS_IN_FLIGHT_MAX: usize = 6;
+
+/// How long the main runtime may leave the probe task waiting before the node stops to beat.
+pub const PROBE_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// How long the actors of a node have to end when it leaves, unless it says otherwise.
+pub const RELEASE_DEADLINE: Duration = Duration::from_secs(30);

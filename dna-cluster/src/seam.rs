@@ -1,0 +1,123 @@
+//! The seam to the system: clocks, waiting, threads, tasks and the listener enter this crate here and nowhere else, so
+//! that a simulation can take their place.
+#![allow(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
+
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use dna_core::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::{runtime, time::Instant};
+
+use crate::moment::Moment;
+
+/// One that goes on while the machine is suspended.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CLOCK: ClockId = ClockId::Boottime;
+/// The others have none that the crate knows of, or, as macOS, under this name.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CLOCK: ClockId = ClockId::Monotonic;
+
+/// Where the loops of a membership run, and the clock that they see.
+#[derive(Debug, Clone)]
+pub(crate) struct Seam {
+    handle: runtime::Handle,
+    clock: Clock,
+}
+
+/// The clock that leases are counted by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Clock {
+    /// That of the system.
+    System,
+    /// That of the tokio runtime, which tests stop and advance, since then.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests simulate time"))]
+    Simulated(Instant),
+}
+
+impl Clock {
+    pub(crate) fn now(self) -> Moment {
+        match self {
+            Clock::System => {
+                let now = clock_gettime(CLOCK);
+                let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+                Moment::since_boot(Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default()))
+            }
+            // A lease of a machine that was just started must not look as if it had lapsed before.
+            Clock::Simulated(start) => Moment::since_boot(start.elapsed()).after(Duration::from_secs(1)),
+        }
+    }
+}
+
+impl Seam {
+    /// The runtime that this code runs in, if it runs in one, and the system's clock.
+    pub(crate) fn current() -> Option<Self> {
+        Some(Seam { handle: runtime::Handle::try_current().ok()?, clock: Clock::System })
+    }
+
+    /// The runtime that this code runs in, if it runs in one, and its clock. Nothing has a thread of its own.
+    #[cfg(feature = "testing")]
+    pub(crate) fn simulated() -> Option<Self> {
+        Some(Seam { handle: runtime::Handle::try_current().ok()?, clock: Clock::Simulated(Instant::now()) })
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// Runs a loop on the main runtime until it ends by itself.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.handle.spawn(task));
+    }
+
+    /// Runs a loop on a thread of its own, until it ends by itself.
+    pub(crate) fn start_thread(
+        &self,
+        name: &str,
+        body: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), io::Error> {
+        match self.clock {
+            Clock::System => {
+                let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+                let thread = thread::Builder::new().name(name.to_owned());
+                thread.spawn(move || runtime.block_on(body)).map(drop)
+            }
+            Clock::Simulated(_) => {
+                self.spawn(body);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Ends after `duration`, by the clock of the runtime that polls it.
+pub(crate) async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// Ends with the future, or with `None` after `duration`.
+pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(duration, future).await.ok()
+}
+
+/// The wall time, compared only with the timestamps of the cluster.
+pub(crate) fn wall_time() -> Timestamp {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(u64::try_from(wall.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Listens on an address that nobody else listens on.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}

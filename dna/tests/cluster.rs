@@ -1,0 +1,127 @@
+//! Nodes of one process on a cluster's store in memory: who serves what, and what becomes of callers when that changes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use dna::{CallError, ClusterStore, MemoryCluster, StartError, prelude::*, testing::RequestKind};
+
+struct Counter {
+    total: Value<u64>,
+    calls: u64,
+}
+
+#[dna::actor]
+impl Counter {
+    async fn init(ctx: Context) -> dna::Result<Self> {
+        Ok(Counter { total: ctx.open("total")?, calls: 0 })
+    }
+
+    pub async fn add(&mut self, amount: u64) -> dna::Result<u64> {
+        let total = self.total.get().await?.unwrap_or(0) + amount;
+        self.total.set(total);
+        Ok(total)
+    }
+
+    /// In memory alone.
+    pub async fn count(&mut self) -> u64 {
+        self.calls += 1;
+        self.calls
+    }
+}
+
+const LEASE: Duration = Duration::from_millis(1500);
+
+fn loopback() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+async fn start(cluster: &MemoryCluster) -> Node {
+    let node = Node::builder().store(cluster.clone()).listen(loopback()).lease(LEASE).actor::<Counter>();
+    node.start().await.unwrap()
+}
+
+/// The answer of a call that is sent again for as long as it is worth that.
+async fn until_served(counter: &CounterClient, amount: u64) -> u64 {
+    loop {
+        match counter.add(amount).await {
+            Ok(total) => return total,
+            Err(error) if error.is_retryable() => tokio::task::yield_now().await,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_node_owns_nothing_and_names_the_owner_until_the_first_has_left() {
+    let cluster = MemoryCluster::new();
+    let (first, second) = (start(&cluster).await, start(&cluster.another()).await);
+    let (here, there) = (first.client::<Counter>("a"), second.client::<Counter>("a"));
+    assert_eq!(here.add(1).await.unwrap(), 1);
+    let error = there.add(1).await.unwrap_err();
+    let CallError::NotOwner { owner: Some(owner) } = &error else { panic!("{error:?}") };
+    assert_eq!(Some(owner.address), first.address());
+    assert_eq!((error.outcome(), error.is_retryable()), (Outcome::NotApplied, true));
+
+    first.shutdown().await.unwrap();
+    assert!(matches!(here.add(1).await.unwrap_err(), CallError::Stopped { outcome: Outcome::NotApplied }));
+    assert_eq!(until_served(&there, 10).await, 11);
+    second.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_that_was_dropped_is_replaced_with_its_state_intact() {
+    let cluster = MemoryCluster::new();
+    let (first, second) = (start(&cluster).await, start(&cluster.another()).await);
+    for n in 0..20 {
+        first.client::<Counter>(format!("{n}")).add(n).await.unwrap();
+    }
+    drop(first);
+    for n in 0..20 {
+        assert_eq!(until_served(&second.client::<Counter>(format!("{n}")), 100).await, n + 100);
+    }
+    second.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deposed_owner_claims_nothing_and_its_handles_work_again_when_it_is_a_member_again() {
+    let database = MemoryCluster::new();
+    let (cluster, elsewhere) = (database.another(), database.another());
+    let (first, second) = (start(&cluster).await, start(&elsewhere).await);
+    let (here, there) = (first.client::<Counter>("a"), second.client::<Counter>("a"));
+    assert_eq!(here.add(1).await.unwrap(), 1);
+    assert_eq!(here.count().await.unwrap(), 1);
+
+    cluster.faults().hold([RequestKind::Beat, RequestKind::Append]);
+    let late = tokio::spawn(here.add(100).into_future());
+    assert_eq!(until_served(&there, 10).await, 11);
+    // The other one serves: whatever is asked of the deposed one now, in memory or not, has no answer that claims anything.
+    assert!(here.count().await.is_err());
+    let error = late.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Lost { outcome: Outcome::Unknown, .. }), "{error:?}");
+    cluster.faults().release([RequestKind::Beat, RequestKind::Append]);
+
+    assert_eq!(until_served(&there, 10).await, 21);
+    second.shutdown().await.unwrap();
+    assert_eq!(until_served(&here, 10).await, 31);
+    assert_eq!(here.count().await.unwrap(), 1, "what was in memory is gone");
+    first.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_needs_an_address_and_one_alone_has_none() {
+    let shared: Arc<dyn ClusterStore> = Arc::new(MemoryCluster::new());
+    let error = Node::builder().store(shared).start().await.unwrap_err();
+    assert!(matches!(error, StartError::NoAddress) && error.to_string().contains(".listen("), "{error}");
+    let error = Node::builder().store(Memory::new()).listen(loopback()).start().await.unwrap_err();
+    assert_eq!(error, StartError::NoCluster { setting: ".listen(…)" });
+}
+
+#[tokio::test]
+async fn a_node_whose_settings_differ_from_its_clusters_is_told_why_it_cannot_join() {
+    let cluster = MemoryCluster::new();
+    let first = start(&cluster).await;
+    let other = Node::builder().store(cluster.another()).listen(loopback()).lease(2 * LEASE).actor::<Counter>();
+    let error = other.start().await.unwrap_err();
+    assert!(matches!(error, StartError::Join(_)) && !error.is_retryable(), "{error:?}");
+    first.shutdown().await.unwrap();
+}

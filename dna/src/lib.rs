@@ -42,7 +42,37 @@
 //! # Features
 //! - `embedded` (default): [`Embedded`], the store on local disk.
 //! - `cluster`: several nodes that share the store of a cluster: `.store(cluster_store).listen(address)`.
+//! - `scylla`: `Scylla`, the store of a cluster on ScyllaDB or Apache Cassandra.
+//! - `tls`: TLS to that database.
 //! - `testing`: for tests of your own.
+//!
+//! # Several processes on one database
+//! A process that is started second owns nothing until the first stops or dies, and takes over then.
+#![cfg_attr(
+    feature = "scylla",
+    doc = r#"
+```no_run
+use dna::prelude::*;
+# struct Cart { lines: Kv<String, u32> }
+# #[dna::actor]
+# impl Cart {
+#     async fn init(ctx: Context) -> dna::Result<Self> { Ok(Cart { lines: ctx.open("lines")? }) }
+#     pub async fn put(&mut self, sku: String, count: u32) { self.lines.put(sku, count); }
+# }
+
+# #[tokio::main(flavor = "current_thread")]
+# async fn main() -> dna::Result<()> {
+# let address = std::net::SocketAddr::from(([127, 0, 0, 1], 7400));
+let scylla = Scylla::connect(ScyllaConfig::new(["127.0.0.1:9042"], "dna")).await?;
+let node = Node::builder().store(scylla).listen(address).actor::<Cart>().start().await?;
+Cart::client("alice").put("apple", 3).await?;
+node.shutdown().await?;
+# Ok(())
+# }
+```
+"#
+)]
+//!
 //!
 //! # Panics
 //! Handlers that panic are caught, so that one message does not take the node with it. With `panic = "abort"` in the
@@ -70,6 +100,8 @@ pub use dna_core::{
 #[cfg(feature = "cluster")]
 pub use dna_core::{ClusterStore, MemoryCluster};
 pub use dna_macros::actor;
+#[cfg(feature = "scylla")]
+pub use dna_storage::{Consistency, SchemaProblem, Scylla, ScyllaConfig, ScyllaError};
 #[cfg(feature = "embedded")]
 pub use dna_storage::{Durability, Embedded, EmbeddedError};
 pub use dna_storage::{Kv, Value, modules};

@@ -4,5 +4,7 @@ pub use dna_core::{Actor, CallError, Context, Event, Events, Memory, Outcome, Sc
 #[cfg(feature = "embedded")]
 pub use dna_storage::{Durability, Embedded};
 pub use dna_storage::{Kv, Value};
+#[cfg(feature = "scylla")]
+pub use dna_storage::{Scylla, ScyllaConfig};
 
 pub use crate::{Node, NodeBuilder};

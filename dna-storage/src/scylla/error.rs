@@ -2,7 +2,7 @@
 
 use std::{fmt, io, time::Duration};
 
-use dna_core::{Outcome, limits::CLOCK_OFFSET_MAX};
+use dna_core::{ErrorKind, Outcome, limits::CLOCK_OFFSET_MAX};
 use scylla::errors::{ExecutionError, NewSessionError, PrepareError, SchemaAgreementError};
 
 /// Why a [`Scylla`](super::Scylla) could not be connected, or a schema not be created.
@@ -230,5 +230,11 @@ impl ScyllaError {
 
     pub(super) fn answer(statement: &str) -> Self {
         ScyllaError::Answer { statement: statement.to_owned() }
+    }
+}
+
+impl From<ScyllaError> for dna_core::Error {
+    fn from(error: ScyllaError) -> Self {
+        dna_core::Error::with_kind(ErrorKind::Node, &error).with_retryable(error.is_retryable())
     }
 }

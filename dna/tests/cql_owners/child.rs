@@ -21,11 +21,12 @@ use std::{
 };
 
 use dna::Node;
+use dna::{Scylla, ScyllaConfig};
 use dna_core::testing::{
     at_fault_points,
     history::{Action, Ended},
 };
-use dna_storage::{Scylla, ScyllaConfig, ScyllaFaults};
+use dna_storage::ScyllaFaults;
 use tokio::sync::mpsc;
 
 use crate::{

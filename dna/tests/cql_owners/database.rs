@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dna_storage::{Scylla, ScyllaConfig};
+use dna::{Scylla, ScyllaConfig};
 
 use crate::child::signal_process;
 

@@ -240,6 +240,8 @@ impl<A: Actor> Slot<A> {
                 state.parked = Some(cx.waker().clone());
                 return Poll::Pending;
             };
+            // Woken by somebody else, nobody has taken the waker; who found it later would wake nothing.
+            state.parked = None;
             drop(state);
             shared.begin_work(batch.len());
             admitted.into_iter().for_each(Waker::wake);
@@ -415,8 +417,10 @@ impl<A: Actor> AnySlot for Slot<A> {
             retired = self.retire(&mut state);
             vacant = !retired;
         }
-        let at_work = matches!(state.task, Task::Running) || vacant || state.mailbox.has_calls();
-        let watch = at_work || !self.rows.shrink();
+        // What has ended with its incarnation has nothing to come but the end of its calls.
+        let lives = state.closed.is_none();
+        let at_work = (lives && matches!(state.task, Task::Running)) || vacant || state.mailbox.has_calls();
+        let watch = at_work || (lives && !self.rows.shrink());
         state.watched = watch;
         drop(state);
         if retired {

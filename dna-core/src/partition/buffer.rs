@@ -52,6 +52,8 @@ pub(super) struct Buffer {
     evict_at: usize,
     /// Counts everything that makes a read of the store that is under way too old to be kept.
     version: u64,
+    /// How often everything that was not durable was taken back.
+    refusals: u64,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,7 @@ pub(crate) struct Savepoint {
     position: u64,
     bytes: usize,
     had_fault: bool,
+    refusals: u64,
 }
 
 /// What [`Buffer::get`] found.
@@ -256,11 +259,16 @@ impl Buffer {
             position: self.next_position() - 1,
             bytes: self.message_bytes,
             had_fault: self.fault.is_some(),
+            refusals: self.refusals,
         }
     }
 
     /// Takes back what the running message wrote since `to`, and the fault that it has had since.
     pub(super) fn roll_back_to(&mut self, to: Savepoint) {
+        // What stood before it was taken back meanwhile, and the undo list begins anew.
+        if to.refusals != self.refusals {
+            return self.roll_back();
+        }
         if !to.had_fault {
             self.fault = None;
         }
@@ -305,7 +313,8 @@ impl Buffer {
 
     /// Takes back everything that the running message wrote, and its fault.
     pub(super) fn roll_back(&mut self) {
-        self.roll_back_to(Savepoint { undo: 0, position: self.finished, bytes: 0, had_fault: false });
+        let refusals = self.refusals;
+        self.roll_back_to(Savepoint { undo: 0, position: self.finished, bytes: 0, had_fault: false, refusals });
     }
 
     /// Ends the running message: its writes may be committed. Answers how many bytes they are; where they can never be
@@ -377,6 +386,7 @@ impl Buffer {
 
     /// Takes back everything that is not durable, the running message's writes included.
     pub(super) fn refuse(&mut self) {
+        self.refusals += 1;
         self.version += 1;
         let committed = self.committed;
         for module in &mut self.modules {
@@ -473,6 +483,7 @@ impl Buffer {
         if self.cuts.is_empty() {
             self.cuts = VecDeque::new();
         }
+        self.modules.iter_mut().for_each(|module| module.rows.shrink());
     }
 
     fn evict_if_full(&mut self) {

@@ -11,6 +11,9 @@ use std::{
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 
+/// A table of at most so many places is kept however empty it is: that of an actor with few rows, which it uses again.
+const CAPACITY_KEPT: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct RowMap<R> {
     rows: HashMap<Bytes, R, RandomState>,
@@ -48,6 +51,16 @@ impl<R> RowMap<R> {
         order.range(bounds).filter_map(|key| Some((key, rows.get(key)?)))
     }
 
+    /// Gives back memory that rows have left behind.
+    pub(super) fn shrink(&mut self) {
+        if self.rows.capacity() > CAPACITY_KEPT && self.rows.len() < self.rows.capacity() / 4 {
+            self.rows.shrink_to_fit();
+        }
+        if self.rows.is_empty() {
+            self.order = None;
+        }
+    }
+
     /// Keeps the rows that `keep` says, and gives back the memory of the others.
     pub(super) fn retain(&mut self, mut keep: impl FnMut(&Bytes, &mut R) -> bool) {
         let before = self.rows.len();
@@ -65,6 +78,24 @@ mod tests {
 
     fn walked(map: &mut RowMap<u32>) -> Vec<(Bytes, u32)> {
         map.range(..).map(|(key, row)| (key.clone(), *row)).collect()
+    }
+
+    #[test]
+    fn rows_that_were_removed_leave_no_table_behind() {
+        let mut map = RowMap::new();
+        for number in 0_u32..10_000 {
+            map.insert(number.to_string().into(), number);
+        }
+        assert_eq!(walked(&mut map).len(), 10_000);
+        for number in 1_u32..10_000 {
+            map.remove(number.to_string().as_bytes());
+        }
+        map.shrink();
+        assert!(map.rows.capacity() <= CAPACITY_KEPT, "{}", map.rows.capacity());
+        assert_eq!(walked(&mut map), [("0".into(), 0)]);
+        map.remove(b"0");
+        map.shrink();
+        assert!(map.order.is_none());
     }
 
     #[test]

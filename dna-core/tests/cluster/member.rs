@@ -283,3 +283,26 @@ async fn a_release_handles_the_casts_that_were_admitted_and_sends_back_the_calls
     assert_eq!(call(&alice, Message::Add(0)).await.unwrap(), 111);
     assert_eq!(call(&alice, Message::Epoch).await.unwrap(), 9);
 }
+
+#[tokio::test]
+async fn what_ended_with_an_incarnation_is_not_kept() {
+    let (engine, member) = start();
+    let cluster = MemoryCluster::new();
+    for round in 1..4_u64 {
+        let (_lease, _journals) = begin(&member, &cluster, 1, round).await;
+        for number in 0..200 {
+            let counter: Client<Counter> = engine.client::<Counter>(number.to_string());
+            counter.call(Message::Add(1), Some).await.unwrap();
+        }
+        assert!(engine.stats().cached_bytes > 0);
+        member.drop_all(None).await;
+        let forgotten = async {
+            while engine.stats().cached_bytes > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        let forgotten = tokio::time::timeout(std::time::Duration::from_secs(10), forgotten).await;
+        forgotten.unwrap_or_else(|_| panic!("round {round}: {:?}", engine.stats()));
+        assert_eq!(engine.names_held(), 0);
+    }
+}

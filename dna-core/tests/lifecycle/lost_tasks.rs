@@ -1,14 +1,20 @@
 //! Tasks that are gone without having come to rest: something of the user's panics as it is dropped, or the node's
 //! runtime is shut down under it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex},
+    task::Poll,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use dna_core::{
     Access, Actor, ActorOptions, Actors, Call, CallError, Client, Context, Engine, Error, Handled, Memory, Partition,
-    Settings, StorageModule,
+    Settings, StorageModule, limits::LINGERING_TASKS_MAX,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 use crate::{
     support::{Step, get, line, look, put, run, wait},
@@ -209,4 +215,91 @@ async fn messages_and_replies_that_panic_as_they_are_dropped_do_not_hold_up_the_
     }
     memory.faults().release_commits();
     couriers(&memory).await.shutdown().await.unwrap();
+}
+
+/// Where a listener gets what it listens to.
+static RECEIVER: Mutex<Option<mpsc::Receiver<()>>> = Mutex::new(None);
+
+/// An actor whose task is woken by something that is none of its messages.
+struct Listener(Option<mpsc::Receiver<()>>);
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+enum ListenerMessage {
+    /// Looks whether something has come, and does not wait for it: the channel keeps the task's waker.
+    Look,
+    Ping,
+    Block,
+}
+
+impl Actor for Listener {
+    const KIND: &'static str = "Listener";
+    type Message = ListenerMessage;
+    type Reply = ();
+    type Client = Client<Self>;
+
+    async fn init(_: Context<Self>) -> Result<Self, Error> {
+        Ok(Listener(None))
+    }
+
+    fn access(_: &ListenerMessage) -> Access {
+        Access::Exclusive
+    }
+
+    async fn handle(&self, _: ListenerMessage) -> Handled<()> {
+        unreachable!("every message is exclusive")
+    }
+
+    async fn handle_mut(&mut self, message: ListenerMessage) -> Handled<()> {
+        match message {
+            ListenerMessage::Look => {
+                let receiver = self.0.insert(RECEIVER.lock().unwrap().take().unwrap());
+                poll_fn(|cx| {
+                    assert!(receiver.poll_recv(cx).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+            }
+            ListenerMessage::Ping => {}
+            ListenerMessage::Block => std::future::pending().await,
+        }
+        Handled::done(())
+    }
+}
+
+fn tell(client: &Client<Listener>, message: ListenerMessage) -> Call<Listener, ()> {
+    client.call(message, |()| Some(Ok(())))
+}
+
+async fn let_others_run() {
+    for _ in 0..2000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_ends_in_a_crowd_where_something_else_woke_it_misses_no_message() {
+    for is_swept in [false, true] {
+        let (sender, receiver) = mpsc::channel(1);
+        *RECEIVER.lock().unwrap() = Some(receiver);
+        let actors = Actors::new().with::<Listener>();
+        let engine = Engine::start(Arc::new(Memory::new()), actors, Settings::default()).await.unwrap();
+        let listener: Client<Listener> = engine.client::<Listener>("listener");
+        tell(&listener, ListenerMessage::Look).await.unwrap();
+        let_others_run().await;
+        assert_eq!(engine.tasks(), 1, "it lingers");
+        for number in 0..LINGERING_TASKS_MAX {
+            let blocked: Client<Listener> = engine.client::<Listener>(number.to_string());
+            tell(&blocked, ListenerMessage::Block).cast().await.unwrap();
+        }
+        let_others_run().await;
+        sender.send(()).await.unwrap();
+        let_others_run().await;
+        assert_eq!(engine.tasks(), LINGERING_TASKS_MAX, "it has ended in the crowd");
+        if is_swept {
+            tokio::time::advance(Duration::from_millis(101)).await;
+            let_others_run().await;
+        }
+        let answer = tokio::time::timeout(Duration::from_secs(1), tell(&listener, ListenerMessage::Ping)).await;
+        answer.expect("the message has a task").unwrap();
+    }
 }

@@ -9,8 +9,8 @@ use std::{
 use dna_core::{CallError, Memory, Outcome, Refusal};
 
 use crate::{
-    support::{Batched, Step, bump, get, look, put, run},
-    world::{World, doll, doll_of},
+    support::{Batched, Step, bump, get, look, put, run, wait},
+    world::{World, begin, doll, doll_of, until},
 };
 
 /// Refuses a group now and then until the test has ended.
@@ -125,4 +125,36 @@ async fn a_refusal_while_a_batch_is_collected_leaves_no_caller_without_an_answer
     for task in tasks.collect::<Vec<_>>() {
         task.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn an_event_that_fails_behind_a_refused_commit_leaves_nothing() {
+    let world = World::new();
+    let memory = Memory::new();
+    let engine = world.start(&memory).await;
+    let alice = doll_of::<Batched>(&engine, "alice");
+    run(&alice, vec![]).await.unwrap();
+    let faults = memory.faults();
+    faults.hold_commits();
+    let earlier = begin(run(&alice, vec![put("m", "0")])).await;
+    faults.commits_waiting(1).await;
+    let before = begin(run(&alice, vec![wait("first")])).await;
+    until("the batch before is at work", || world.times("at first") == 1).await;
+    // These two are the next batch: the second one begins behind a savepoint, and its commit is refused while it waits.
+    let written = begin(run(&alice, vec![put("a", "1"), put("b", "1")])).await;
+    let failed = begin(run(&alice, vec![put("c", "1"), wait("door"), put("z", "1"), Step::Fail])).await;
+    world.open("first");
+    until("the second event waits", || world.times("at door") == 1).await;
+    faults.refuse_next(1, Refusal::Busy);
+    faults.release_commits();
+    earlier.await.unwrap().unwrap_err();
+    world.open("door");
+    before.await.unwrap().unwrap_err();
+    written.await.unwrap().unwrap_err();
+    failed.await.unwrap().unwrap_err();
+    let keys = || vec![get("m"), get("a"), get("b"), get("c"), get("z")];
+    assert_eq!(look(&alice, keys()).await.unwrap(), [None, None, None, None, None]);
+    run(&alice, vec![put("q", "1")]).await.unwrap();
+    assert_eq!(look(&alice, keys()).await.unwrap(), [None, None, None, None, None], "nor behind the next commit");
+    engine.shutdown().await.unwrap();
 }

@@ -9,6 +9,6 @@ pub const GET_MANY_READS_MAX: usize = 16;
 /// What a thread keeps of its encoding buffer after a large key or value, in bytes.
 pub const SCRATCH_KEPT_BYTES_MAX: usize = 64 * 1024;
 
-/// Up to how many bytes a value lies in one allocation with its key. A key outlives its value in the cache and keeps
-/// that allocation, so that a large value has one of its own.
-pub const VALUE_BESIDE_KEY_BYTES_MAX: usize = 64;
+/// Up to how many bytes, together, a value lies in one allocation with its key. A key outlives its value in the cache, and
+/// a value may outlive its key, and either keeps that allocation: large ones have one of their own.
+pub const PAIR_BYTES_MAX: usize = 104;

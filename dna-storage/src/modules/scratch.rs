@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::limits::{SCRATCH_KEPT_BYTES_MAX, VALUE_BESIDE_KEY_BYTES_MAX};
+use super::limits::{PAIR_BYTES_MAX, SCRATCH_KEPT_BYTES_MAX};
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -15,7 +15,7 @@ pub(super) fn collect<E>(write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> R
     with_buffer(|buffer| write(buffer).map(|()| copied(buffer)))
 }
 
-/// What `key` and `value` have written. A small value lies in one allocation with its key.
+/// What `key` and `value` have written. Small ones lie in one allocation.
 pub(super) fn collect_pair<E>(
     key: impl FnOnce(&mut Vec<u8>),
     value: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
@@ -24,7 +24,7 @@ pub(super) fn collect_pair<E>(
         key(buffer);
         let key_len = buffer.len();
         value(buffer)?;
-        Ok(if buffer.len() - key_len <= VALUE_BESIDE_KEY_BYTES_MAX {
+        Ok(if buffer.len() <= PAIR_BYTES_MAX {
             let mut key = copied(buffer);
             let value = key.split_off(key_len);
             (key, value)
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_pair_is_what_was_written_whether_it_lies_together_or_not() {
-        for len in [0, VALUE_BESIDE_KEY_BYTES_MAX, VALUE_BESIDE_KEY_BYTES_MAX + 1] {
+        for len in [0, PAIR_BYTES_MAX - 3, PAIR_BYTES_MAX - 2] {
             let value = vec![b'v'; len];
             let Ok((key, found)) = collect_pair(
                 |buffer| buffer.extend_from_slice(b"key"),

@@ -1,10 +1,12 @@
 //! `cargo xtask test --cql`: the tests that need a CQL server, with a server. Owns which tests these are, and that the
-//! machine is left as it was found: a server that is started for them is stopped behind them, one that runs goes on.
+//! machine is left as it was found: a server that is started for them is stopped behind them, one that runs goes on. Who
+//! says where a server is, gets none started.
 
 use std::{ffi::OsString, process::ExitCode};
 
 use crate::{
     cargo,
+    ci::TEST_CQL,
     counts::Counts,
     error::Error,
     scylla,
@@ -31,8 +33,13 @@ pub(crate) fn run_counted(workspace: &Workspace, args: &[OsString]) -> Result<(b
         eprintln!("no crate has a test target with `{MARK}` in its name: nothing to run");
         return Ok((true, Counts::default()));
     };
-    let server = scylla::up(workspace, &scylla::UpOptions::for_tests())?;
     let mut command = cargo::cargo(&workspace.root, args);
+    if let Some(contact) = std::env::var_os(VARIABLE) {
+        eprintln!("the server is that of {VARIABLE}: {}", contact.to_string_lossy());
+        let (status, counts) = cargo::run_counted(&mut command)?;
+        return Ok((status.success(), counts));
+    }
+    let server = scylla::up(workspace, &scylla::UpOptions::for_tests()).map_err(|why| Error::NoServer { why })?;
     let result = cargo::run_counted(command.env(VARIABLE, server.contact.to_string()));
     let ok = result.as_ref().is_ok_and(|(status, _)| status.success());
     if let Some(down) = server.undo(ok) {
@@ -42,16 +49,30 @@ pub(crate) fn run_counted(workspace: &Workspace, args: &[OsString]) -> Result<(b
     Ok((status.success(), counts))
 }
 
+/// What to say behind tests that ran without a server: which of them have shown nothing. `None` if none has.
+pub(crate) fn skipped(workspace: &Workspace) -> Option<String> {
+    let targets = targets(&workspace.crates).map(|(krate, tests)| format!("{} ({})", krate.name, tests.join(", ")));
+    let targets = targets.collect::<Vec<_>>();
+    (std::env::var_os(VARIABLE).is_none() && !targets.is_empty()).then(|| {
+        let targets = targets.join("; ");
+        format!("skipped, though counted as passed: what needs a CQL server: {targets}. `{TEST_CQL}` runs it with one")
+    })
+}
+
+/// The test targets that need a server, by crate.
+fn targets(crates: &[Crate]) -> impl Iterator<Item = (&Crate, Vec<String>)> {
+    let known = crates.iter().filter(|krate| CRATES.contains(&krate.name.as_str()));
+    let marked = |krate: &Crate| krate.tests.iter().filter(|test| test.contains(MARK)).cloned().collect::<Vec<_>>();
+    known.map(move |krate| (krate, marked(krate))).filter(|(_, tests)| !tests.is_empty())
+}
+
 /// The arguments for cargo; `None` if there is no such test.
 fn cargo_args(crates: &[Crate], args: &[OsString]) -> Option<Vec<OsString>> {
     let mut own = vec!["test".to_owned(), "--all-features".to_owned(), "--no-fail-fast".to_owned()];
     let before = own.len();
-    for krate in crates.iter().filter(|krate| CRATES.contains(&krate.name.as_str())) {
-        let tests = krate.tests.iter().filter(|test| test.contains(MARK)).collect::<Vec<_>>();
-        if !tests.is_empty() {
-            own.extend(["-p".to_owned(), krate.name.clone()]);
-            own.extend(tests.into_iter().flat_map(|test| ["--test".to_owned(), test.clone()]));
-        }
+    for (krate, tests) in targets(crates) {
+        own.extend(["-p".to_owned(), krate.name.clone()]);
+        own.extend(tests.into_iter().flat_map(|test| ["--test".to_owned(), test]));
     }
     if own.len() == before {
         return None;

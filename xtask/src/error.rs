@@ -31,4 +31,11 @@ pub(crate) enum Error {
     /// A CQL server could not be started, asked or stopped.
     #[error(transparent)]
     Scylla(#[from] scylla::Error),
+    /// There is no CQL server to test with.
+    #[error(
+        "the tests that need a CQL server were skipped, since there is none: {why}\nRun them with `cargo xtask test --cql` \
+         where one can be started, or say where one is, `DNA_CQL=127.0.0.1:9042 cargo xtask test --cql`; `cargo xtask ci \
+         --skip cql` leaves them out"
+    )]
+    NoServer { why: scylla::Error },
 }

@@ -54,8 +54,8 @@ enum Command {
     /// `--workspace`, naming features that of `--all-features`.
     ///
     /// With `--cql` as the first argument it runs the tests that need a CQL server, and no others: the test targets with
-    /// `cql` in their name. A server that `scylla-up` has started is used; else one is started for the tests, and
-    /// stopped behind them. Further arguments go on as they are.
+    /// `cql` in their name. The server is that of DNA_CQL=127.0.0.1:9042, if that is set, or that which `scylla-up` has
+    /// started; else one is started for the tests, and stopped behind them. Further arguments go on as they are.
     #[command(
         verbatim_doc_comment,
         after_help = "Examples:\n  \

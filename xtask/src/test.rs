@@ -5,12 +5,15 @@ use std::{
     process::ExitCode,
 };
 
-use crate::{cargo, counts::Counts, error::Error, workspace::Workspace};
+use crate::{cargo, counts::Counts, cql_tests, error::Error, workspace::Workspace};
 
 /// Runs the tests, passing the arguments on.
 pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<ExitCode, Error> {
     let (status, counts) = cargo::run_counted(&mut cargo::cargo(&workspace.root, cargo_args(args)))?;
     println!("\n{}", summary(counts, status.success()));
+    if let Some(skipped) = cql_tests::skipped(workspace) {
+        println!("{skipped}");
+    }
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -33,6 +33,7 @@ impl Takeover<'_> {
         fault_point("takeover: to be sealed");
         for place in places() {
             self.seal(place).await?;
+            fault_point("takeover: a journal is sealed");
         }
         fault_point("takeover: sealed");
         let mut replayed = Replayed::default();

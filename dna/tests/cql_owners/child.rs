@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `arm NTH kill POINT`, or `stop` | ends or stops itself at that fault point | `@fault POINT` |
 //! | `join` | becomes a member | `@member ID` whenever it is one under another id |
+//! | | takes over | `@takes ID own`, or for how many milliseconds at the most it has seen that one silent |
 //! | `hold rows` | stores no rows from now on | |
 //! | `NUMBER REGISTER ACTION` | serves a register | `@NUMBER ok VALUE`, or `not-applied` or `unknown` and why |
 //! | `leave` | leaves the cluster and ends | `@left` or `@stayed WHY` |
@@ -34,7 +35,8 @@ use crate::{
     watched::Watched,
 };
 
-/// What makes this program a child: where it listens, the database's address and the keyspace, with spaces in between.
+/// What makes this program a child: where it listens, the database's address, the keyspace and the number of its journals,
+/// with spaces in between.
 pub(crate) const VARIABLE: &str = "DNA_OWNER";
 /// Takes a rule out: which one.
 pub(crate) const WITHOUT_VARIABLE: &str = "DNA_OWNER_WITHOUT";
@@ -104,7 +106,7 @@ pub(crate) fn signal_process(pid: u32, signal: &str) {
 }
 
 async fn serve(what: &str) {
-    let [listen, contact, keyspace] = what.split(' ').collect::<Vec<_>>()[..] else { panic!("{what}") };
+    let [listen, contact, keyspace, lanes] = what.split(' ').collect::<Vec<_>>()[..] else { panic!("{what}") };
     let without = env::var(WITHOUT_VARIABLE).unwrap_or_default();
     let faults = ScyllaFaults::default();
     let faults = if without == SEALS { faults.ignore_seals() } else { faults };
@@ -120,6 +122,7 @@ async fn serve(what: &str) {
             ["join"] => {
                 let store = Watched::new(Scylla::connect(config.clone()).await.unwrap(), without != REPLAY);
                 let builder = Node::builder().store(store).listen(listen.parse().unwrap()).lease(LEASE);
+                let builder = builder.journal_lanes(lanes.parse().unwrap());
                 let builder = builder.call_timeout(CALL_TIMEOUT).actor::<Register>();
                 node = Some(builder.start().await.unwrap());
             }

@@ -56,6 +56,21 @@ const POINTS: &[(While, &[u64], &str)] = &[
     (While::Leaving, &[1], "leave: swapped"),
 ];
 
+/// The points that are passed once a lane, or between two lanes, and some of the others.
+const POINTS_OF_LANES: &[(While, &[u64], &str)] = &[
+    (While::Joining, &[1], "join: has journals"),
+    (While::Joining, &[1, 2], "takeover: a journal is sealed"),
+    (While::Joining, &[1, 2], "takeover: replayed"),
+    (While::Joining, &[1], "takeover: swapped"),
+    (While::Serving, &[5], "commit: appended"),
+    (While::Serving, &[3], "rows: stored"),
+    (While::Leaving, &[2], "takeover: a journal is sealed"),
+];
+const LANES: u16 = 3;
+
+/// How many registers there are for each lane: so many that no lane is without one.
+const REGISTERS: u16 = 3;
+
 const LOAD: Duration = Duration::from_millis(100);
 /// How often that much, while something is to happen.
 const BURSTS: u64 = 5;
@@ -65,7 +80,8 @@ const QUIET: Duration = Duration::from_millis(1_300);
 /// Kills a process at a point, and looks at what is there afterwards. Answers what is wrong with it.
 fn kill_at(case: &str, doing: While, nth: u64, point: &str, keyspace: &Keyspace) -> Result<(), String> {
     let recorder = Recorder::new();
-    let (here, registers) = (free_address(), (0..3).map(|n| format!("{case}-{n}")).collect::<Vec<_>>());
+    let registers = (0..REGISTERS * keyspace.lanes).map(|n| format!("{case}-{n}")).collect::<Vec<_>>();
+    let here = free_address();
     let former = Process::join("former", keyspace, here, &recorder);
     former.serves(&registers[0]);
     if doing == While::Joining {
@@ -126,12 +142,24 @@ fn what_was_acknowledged_survives_a_kill_at_any_point() {
         return;
     }
     let _alone = alone();
-    let keyspace = Keyspace::create();
+    kill_at_each(POINTS, &Keyspace::create());
+}
+
+#[test]
+fn what_was_acknowledged_on_several_lanes_survives_a_kill_between_any_two_of_them() {
+    if !has_server() {
+        return;
+    }
+    let _alone = alone();
+    kill_at_each(POINTS_OF_LANES, &Keyspace { lanes: LANES, ..Keyspace::create() });
+}
+
+fn kill_at_each(points: &[(While, &[u64], &str)], keyspace: &Keyspace) {
     for turn in 0..setting("DNA_CRASH_POINT_TURNS", 1) {
-        for (number, (doing, times, point)) in POINTS.iter().enumerate() {
+        for (number, (doing, times, point)) in points.iter().enumerate() {
             for nth in *times {
                 let started = std::time::Instant::now();
-                kill_at(&format!("{turn}-{number}-{nth}"), *doing, *nth, point, &keyspace)
+                kill_at(&format!("{turn}-{number}-{nth}"), *doing, *nth, point, keyspace)
                     .unwrap_or_else(|wrong| panic!("{wrong}"));
                 println!("{doing:?}, {nth}. {point}: {:?}", started.elapsed());
             }

@@ -10,7 +10,7 @@ use std::{
 
 use dna::{Scylla, ScyllaConfig};
 
-use crate::child::signal_process;
+use crate::{child::signal_process, setting};
 
 const HOW: &str = "no CQL server; `cargo xtask test --cql` starts one, or say where one is: DNA_CQL=127.0.0.1:9042";
 
@@ -29,6 +29,8 @@ pub(crate) struct Keyspace {
     pub(crate) name: String,
     /// The rule that the processes there do not keep, if any.
     pub(crate) without: &'static str,
+    /// How many journals each process there has.
+    pub(crate) lanes: u16,
 }
 
 impl Keyspace {
@@ -43,8 +45,9 @@ impl Keyspace {
         let timeout = Duration::from_secs(60);
         let config = ScyllaConfig::new([&contact], &name).connect_timeout(timeout).request_timeout(timeout);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(Scylla::create_schema(&config, Some(1))).unwrap();
-        Keyspace { contact, name, without: "" }
+        let replicas = usize::try_from(setting("DNA_CQL_REPLICAS", 1)).unwrap();
+        runtime.block_on(Scylla::create_schema(&config, Some(replicas))).unwrap();
+        Keyspace { contact, name, without: "", lanes: 1 }
     }
 }
 

@@ -10,10 +10,10 @@ use dna_core::testing::history::{Action, Recorder, check};
 
 use crate::{
     alone,
-    child::CALL_TIMEOUT,
+    child::{CALL_TIMEOUT, LEASE},
     database::{Database, has_server},
     load::Load,
-    process::{Process, free_address, who_serves},
+    process::{PATIENCE, Process, free_address, who_serves},
     setting,
 };
 
@@ -45,18 +45,36 @@ fn a_database_that_is_away_for_a_while_costs_nothing_but_the_while() {
     database.signal("STOP");
     let away = Instant::now();
     thread::sleep(Duration::from_secs(seconds));
-    database.signal("CONT");
     let back = Instant::now();
+    database.signal("CONT");
     who_serves([&owner, &other], &registers[0]);
     println!("away for {:?}, served again after {:?}", back - away, back.elapsed());
     thread::sleep(LOAD);
     let called = load.end();
 
-    // Both may take over what was the owner's; neither process had to be started anew.
+    // Neither process had to be started anew.
     owner.wait("become a member again", |state| state.ids.last() != former.0.as_ref());
     other.wait("become a member again", |state| state.ids.last() != former.1.as_ref());
     for register in &registers {
         who_serves([&owner, &other], register).0.insist(register, Action::Add(1));
+    }
+
+    let takeovers = loop {
+        let takeovers = [&owner, &other].map(Process::takeovers).concat();
+        let is_taken = |id: &Option<String>| takeovers.iter().any(|takeover| Some(&takeover.from) == id.as_ref());
+        if is_taken(&former.0) && is_taken(&former.1) {
+            break takeovers;
+        }
+        assert!(back.elapsed() < PATIENCE, "the former ids {former:?} are still there: {takeovers:?}");
+        thread::sleep(Duration::from_millis(20));
+    };
+    println!("{takeovers:?}");
+    for takeover in &takeovers {
+        assert!(takeover.at > back, "declared dead while the database was away: {takeover:?}");
+        // Whose former ids they are, a process knows of itself; of others it has to see that they are silent, and what
+        // it saw before an error of the database counts for nothing.
+        let silent = takeover.silent.unwrap_or(Duration::MAX);
+        assert!(silent >= LEASE + LEASE / 10, "declared dead before its lease had run out: {takeover:?}");
     }
 
     let slowest = called.iter().map(|called| called.took).max().unwrap();

@@ -15,6 +15,10 @@ use crate::{
 
 const ROUNDS: u64 = 20;
 
+/// As many with several journals a process: the lanes differ in what they hold, not in what is done with them.
+const ROUNDS_ON_LANES: u64 = 6;
+const LANES: u16 = 3;
+
 /// In so many of them it shows when a rule is missing.
 const ROUNDS_WITHOUT_RULE: u64 = 8;
 
@@ -135,6 +139,19 @@ fn nothing_of_a_deposed_owner_is_visible() {
     let count = setting("DNA_DEPOSED_ROUNDS", ROUNDS);
     let seen = rounds(count, &Keyspace::create()).unwrap_or_else(|wrong| panic!("{wrong}"));
     println!("{count} rounds: {seen:?}");
+    assert!(seen.refused >= usize::try_from(count).unwrap(), "{seen:?}");
+}
+
+#[test]
+fn nothing_of_a_deposed_owner_is_visible_on_any_of_its_lanes() {
+    if !has_server() {
+        return;
+    }
+    let _alone = alone();
+    let count = setting("DNA_DEPOSED_LANES_ROUNDS", ROUNDS_ON_LANES);
+    let keyspace = Keyspace { lanes: LANES, ..Keyspace::create() };
+    let seen = rounds(count, &keyspace).unwrap_or_else(|wrong| panic!("{wrong}"));
+    println!("{count} rounds on {LANES} lanes: {seen:?}");
     assert!(seen.refused >= usize::try_from(count).unwrap(), "{seen:?}");
 }
 

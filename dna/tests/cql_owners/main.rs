@@ -2,6 +2,22 @@
 //! them. What they answered is checked as one history: some order of the operations has to explain every answer.
 //!
 //! A process is this program once more, see `child`; what it serves are registers, see `register`.
+//!
+//! `cargo xtask test --cql` starts a server and runs all of it. What the environment may say:
+//!
+//! | Variable | What it sets | Usual |
+//! |---|---|---|
+//! | `DNA_CQL` | where the server is, as `address:port`; without it each test says that it was skipped | |
+//! | `DNA_CQL_REPLICAS` | how many copies a keyspace has, on a server of that many nodes | 1 |
+//! | `DNA_DEPOSED_ROUNDS` | how often an owner is stopped and replaced | 20 |
+//! | `DNA_DEPOSED_LANES_ROUNDS` | the same, with several journals a process | 6 |
+//! | `DNA_CRASH_POINT_TURNS` | how often a process is killed at each point | 1 |
+//! | `DNA_AWAY_SECONDS` | for how long the database stands still | 60 |
+//! | `DNA_DATABASE_KILLS` | how often the database is killed | 10 |
+//!
+//! On three nodes with three copies, which takes too much memory and time for every change:
+//! `cargo xtask scylla-up --nodes 3 --name three --address 127.0.0.21 --no-schema`, then
+//! `DNA_CQL=127.0.0.21:9042 DNA_CQL_REPLICAS=3 cargo test -p dna --all-features --test cql_owners deposed`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

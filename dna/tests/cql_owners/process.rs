@@ -74,9 +74,20 @@ pub(crate) struct State {
     pub(crate) fault: Option<String>,
     /// How often it has stopped itself.
     pub(crate) stops: u64,
+    /// Whose journals it has taken over.
+    pub(crate) takeovers: Vec<Takeover>,
     /// What came of its leave.
     pub(crate) left: Option<String>,
     pub(crate) has_ended: bool,
+}
+
+/// A step of a takeover.
+#[derive(Debug, Clone)]
+pub(crate) struct Takeover {
+    pub(crate) at: Instant,
+    pub(crate) from: String,
+    /// How long at the most the process has seen the other one silent; none where that was itself, under a former id.
+    pub(crate) silent: Option<Duration>,
 }
 
 /// What came of a call, with what the process said about it.
@@ -112,7 +123,8 @@ impl Process {
     pub(crate) fn start(name: impl Into<String>, keyspace: &Keyspace, listen: SocketAddr, recorder: &Recorder) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["child::a_child_serves_until_it_ends", "--exact", "--nocapture"]);
-        command.env(child::VARIABLE, format!("{listen} {} {}", keyspace.contact, keyspace.name));
+        let Keyspace { contact, name: tables, lanes, .. } = keyspace;
+        command.env(child::VARIABLE, format!("{listen} {contact} {tables} {lanes}"));
         command.env(child::WITHOUT_VARIABLE, keyspace.without);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let heard = Arc::new(Heard::default());
@@ -215,6 +227,10 @@ impl Process {
         self.0.heard.lock().left.clone().unwrap_or_else(|| "it said nothing".to_owned())
     }
 
+    pub(crate) fn takeovers(&self) -> Vec<Takeover> {
+        self.0.heard.lock().takeovers.clone()
+    }
+
     pub(crate) fn id(&self) -> Option<String> {
         self.0.heard.lock().ids.last().cloned()
     }
@@ -254,6 +270,11 @@ impl Heard {
             "fault" => {
                 state.fault = Some(rest.to_owned());
                 state.stops += 1;
+            }
+            "takes" => {
+                let (from, silent) = rest.split_once(' ').unwrap();
+                let silent = silent.parse().ok().map(Duration::from_millis);
+                state.takeovers.push(Takeover { at: Instant::now(), from: from.to_owned(), silent });
             }
             "left" => state.left = Some("left".to_owned()),
             "stayed" => state.left = Some(rest.to_owned()),

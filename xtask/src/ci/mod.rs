@@ -12,8 +12,8 @@ use std::{
 };
 
 use self::steps::{Action, Component, Step};
-pub(crate) use self::steps::{QUICKSTART, TEST};
-use crate::{cargo, counts::Counts, error::Error, tidy, workspace::Workspace};
+pub(crate) use self::steps::{QUICKSTART, TEST, TEST_CQL};
+use crate::{cargo, counts::Counts, cql_tests, error::Error, tidy, workspace::Workspace};
 
 /// What of it is to be done.
 #[derive(Debug, clap::Args)]
@@ -81,6 +81,10 @@ fn perform(workspace: &Workspace, step: &Step, before: Option<&str>) -> Result<C
         Action::Tests { args } => {
             let (status, counts) = cargo::run_counted(&mut cargo::cargo(&workspace.root, args))?;
             Ok(counts_of_tests(status.success(), counts))
+        }
+        Action::Cql => {
+            let (ok, counts) = cql_tests::run_counted(workspace, &[])?;
+            Ok(counts_of_tests(ok, counts))
         }
         Action::Tidy => Ok(Counts::one(tidy::run(workspace)?.is_empty())),
         Action::Examples => examples::run(workspace),

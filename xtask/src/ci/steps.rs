@@ -8,6 +8,8 @@ use crate::workspace::Crate;
 pub(crate) const QUICKSTART: &str = "cargo run --release --example quickstart";
 /// What a newcomer runs second, as README shows it.
 pub(crate) const TEST: &str = "cargo xtask test";
+/// What runs the tests that the one above skips.
+pub(crate) const TEST_CQL: &str = "cargo xtask test --cql";
 
 /// One step.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) enum Action {
     Cargo { args: Vec<String>, env: Vec<(&'static str, &'static str)>, component: Option<Component> },
     /// Runs cargo and counts the tests.
     Tests { args: Vec<String> },
+    /// Runs the tests that need a CQL server, with one, and counts them.
+    Cql,
     /// Checks the tree.
     Tidy,
     /// Runs every example.
@@ -58,6 +62,7 @@ pub(crate) fn steps(crates: &[Crate]) -> Vec<Step> {
         ),
         Step { name: "tests", what: format!("`{TEST}`"), action: Action::Tests { args: words_of_cargo(TEST) } },
     ];
+    steps.push(Step { name: "cql", what: format!("`{TEST_CQL}`: with a CQL server"), action: Action::Cql });
     steps.extend(libraries().filter(|krate| differs_without_features(krate)).map(tests_without_features));
     steps.extend(libraries().flat_map(|krate| feature_sets(krate).into_iter().map(|set| alone(krate, &set))));
 
@@ -172,6 +177,21 @@ mod tests {
     }
 
     #[test]
+    fn a_crate_is_tried_without_and_with_each_feature_that_users_choose() {
+        let features: Features<'_> = &[
+            ("default", &["embedded"]),
+            ("embedded", &["dna-storage/embedded"]),
+            ("cluster", &["dep:dna-cluster"]),
+            ("scylla", &["cluster", "dna-storage/scylla"]),
+        ];
+        let steps = steps(&[krate("dna", features)]);
+        let alone = steps.iter().filter(|step| step.name == "alone").map(|step| step.what.as_str());
+        let expected = ["without features", "with cluster", "with embedded", "with scylla"];
+        let expected = expected.map(|set| format!("dna alone, {set}")).to_vec();
+        assert_eq!(alone.take(4).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn tests_run_without_features_where_that_makes_a_difference() {
         let mut core = krate("dna-core", &[("testing", &[])]);
         assert!(differs_without_features(&core));
@@ -191,6 +211,7 @@ mod tests {
         let steps = steps(&[krate("dna", &[])]);
         let find = |name| &steps.iter().find(|step| step.name == name).unwrap().action;
         assert_eq!(*find("tests"), Action::Tests { args: words("xtask test") });
+        assert_eq!(*find("cql"), Action::Cql);
         let Action::Cargo { args, .. } = find("quickstart") else { panic!("not a command") };
         assert_eq!(args.join(" "), "run --release --example quickstart");
     }

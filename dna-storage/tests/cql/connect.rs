@@ -1,11 +1,14 @@
 //! What is found when a store connects, and how its tables come about.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use dna_core::Outcome;
 use dna_storage::{SchemaProblem, Scylla, ScyllaConfig, ScyllaError};
 
-use crate::support::{Keyspace, contact_point, has_server, run};
+use crate::{
+    proxy::Proxied,
+    support::{Keyspace, contact_point, has_server, run},
+};
 
 async fn refused(keyspace: &Keyspace) -> ScyllaError {
     let error = Scylla::connect(keyspace.config()).await.unwrap_err();
@@ -126,4 +129,65 @@ async fn a_datacenter_that_nobody_is_in_is_refused_with_those_that_there_are() {
     let ScyllaError::Datacenter { datacenter, known } = &error else { panic!("{error}") };
     assert_eq!(datacenter, "nowhere");
     assert!(!known.is_empty());
+}
+
+/// A clock of the database that is so many seconds off the one here.
+async fn connect_with_clock(keyspace: &Keyspace, seconds: i64) -> Result<Scylla, ScyllaError> {
+    let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let there = i64::try_from(here.as_millis()).unwrap() + seconds * 1000;
+    let clock = format!("{}.clock", keyspace.name);
+    run(&format!("INSERT INTO {clock} (key, now) VALUES ('local', {there})")).await;
+    let instead = format!("SELECT now FROM {clock}");
+    Proxied::connect_asking(keyspace, &[("SELECT toUnixTimestamp(now()) FROM system.local", &instead)]).await
+}
+
+#[tokio::test]
+async fn a_wall_clock_far_from_the_databases_is_refused_with_how_far_it_is() {
+    if !has_server() {
+        return;
+    }
+    let keyspace = Keyspace::create().await;
+    run(&format!("CREATE TABLE {}.clock (key text PRIMARY KEY, now bigint)", keyspace.name)).await;
+    for (seconds, apart) in [(-3600, 3600), (3600, 3600), (100, 100)] {
+        let error = connect_with_clock(&keyspace, seconds).await.unwrap_err();
+        let ScyllaError::Clock { apart: found } = &error else { panic!("{error}") };
+        // A clock ahead of this one comes nearer while the machine is busy, one behind it gets farther away.
+        assert!(found.as_secs().abs_diff(apart) < 30, "{seconds}: {found:?}");
+        assert!(error.to_string().contains("synchronise"), "{error}");
+        assert!(!error.is_retryable());
+    }
+    drop(connect_with_clock(&keyspace, 30).await.unwrap());
+}
+
+/// Connects to a server that says of the keyspace that it has tablets, and of itself these features.
+async fn connect_with_tablets(keyspace: &Keyspace, features: &str) -> Result<Scylla, ScyllaError> {
+    let name = &keyspace.name;
+    run(&format!("INSERT INTO {name}.features (key, supported_features) VALUES ('local', '{features}')")).await;
+    let (tablets, features) = (format!("FROM {name}.tablets "), format!("FROM {name}.features "));
+    let instead = [
+        ("FROM system_schema.scylla_keyspaces ", tablets.as_str()),
+        ("SELECT supported_features FROM system.local ", &format!("SELECT supported_features {features}")),
+    ];
+    Proxied::connect_asking(keyspace, &instead).await
+}
+
+#[tokio::test]
+async fn a_keyspace_with_tablets_is_refused_unless_the_server_has_transactions_for_them() {
+    if !has_server() {
+        return;
+    }
+    let keyspace = Keyspace::create().await;
+    let name = &keyspace.name;
+    run(&format!("CREATE TABLE {name}.tablets (keyspace_name text PRIMARY KEY, initial_tablets int)")).await;
+    run(&format!("INSERT INTO {name}.tablets (keyspace_name, initial_tablets) VALUES ('{name}', 0)")).await;
+    run(&format!("CREATE TABLE {name}.features (key text PRIMARY KEY, supported_features text)")).await;
+
+    let error = connect_with_tablets(&keyspace, "CDC,TABLETS,VIEWS_WITH_TABLETS").await.unwrap_err();
+    let ScyllaError::Tablets { keyspace: found, statement } = &error else { panic!("{error}") };
+    assert_eq!(found, name);
+    assert!(statement.ends_with("AND tablets = {'enabled': false}"), "{statement}");
+    assert!(error.to_string().contains(statement), "{error}");
+    assert!(!error.is_retryable());
+
+    drop(connect_with_tablets(&keyspace, "CDC,TABLETS,LWT_WITH_TABLETS").await.unwrap());
 }

@@ -1,9 +1,9 @@
 //! A proxy between the store and the server, through which requests and answers get lost, late, or another error.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use dna_core::NodeId;
-use dna_storage::{Scylla, ScyllaConfig, ScyllaFaults};
+use dna_storage::{Scylla, ScyllaConfig, ScyllaError, ScyllaFaults};
 use scylla_proxy::{
     Condition, Node, Proxy, Reaction, RequestFrame, RequestOpcode, RequestReaction, RequestRule, ResponseFrame,
     ResponseOpcode, ResponseReaction, ResponseRule, RunningProxy, ShardAwareness, TargetShard,
@@ -32,6 +32,32 @@ struct Hits {
 
 impl Proxied {
     pub async fn connect(keyspace: &Keyspace) -> Self {
+        let (config, proxy) = Proxied::start(keyspace).await;
+        Proxied { scylla: Scylla::connect(config).await.unwrap(), proxy, hits: None }
+    }
+
+    /// Connects while the database is asked other questions than those that the store asks: in each statement each first
+    /// text is replaced by the second. All of them have to be asked.
+    pub async fn connect_asking(keyspace: &Keyspace, instead: &[(&str, &str)]) -> Result<Scylla, ScyllaError> {
+        let (config, mut proxy) = Proxied::start(keyspace).await;
+        let (hit, mut hits) = mpsc::unbounded_channel();
+        let rules = instead.iter().map(|(asked, instead)| rewritten(asked, instead, hit.clone()));
+        let rules = rules.collect::<Vec<_>>();
+        for node in &mut proxy.running_nodes {
+            node.change_request_rules(Some(rules.clone()));
+        }
+        let connected = Scylla::connect(config).await;
+        let mut seen = Vec::new();
+        while let Ok((RequestFrame { body, .. }, _)) = hits.try_recv() {
+            seen.push(String::from_utf8_lossy(&body).into_owned());
+        }
+        for (asked, _) in instead {
+            assert!(seen.iter().any(|statement| statement.contains(asked)), "nobody asked for {asked}: {seen:?}");
+        }
+        connected
+    }
+
+    async fn start(keyspace: &Keyspace) -> (ScyllaConfig, RunningProxy) {
         let real: SocketAddr = contact_point().parse().unwrap();
         let address = SocketAddr::new(get_exclusive_local_address(), real.port());
         let node = Node::builder()
@@ -46,7 +72,7 @@ impl Proxied {
         // What is prepared once is not under test, and the machine may be slow.
         let config = config.connect_timeout(Duration::from_secs(60)).connections_per_shard(1);
         let config = config.request_timeout(REQUEST_TIMEOUT).commit_timeout(COMMIT_TIMEOUT);
-        Proxied { scylla: Scylla::connect(config).await.unwrap(), proxy, hits: None }
+        (config, proxy)
     }
 
     /// From now on these rules hold, and no others.
@@ -151,6 +177,25 @@ impl Fault {
         ]);
         Fault { requests: Vec::new(), answers: vec![ResponseRule(condition, reaction)] }
     }
+}
+
+/// A statement with another text in place of this one.
+fn rewritten(
+    asked: &str,
+    instead: &str,
+    hit: mpsc::UnboundedSender<(RequestFrame, Option<TargetShard>)>,
+) -> RequestRule {
+    let asks = Condition::BodyContainsCaseSensitive(Box::from(asked.as_bytes()));
+    let (asked, instead) = (asked.to_owned(), instead.to_owned());
+    let rewrite = move |frame: RequestFrame| {
+        // A statement comes first in each request that has one, behind its length.
+        let (length, rest) = frame.body.split_first_chunk().unwrap();
+        let (statement, rest) = rest.split_at(u32::from_be_bytes(*length).try_into().unwrap());
+        let statement = str::from_utf8(statement).unwrap().replace(&asked, &instead);
+        let length = u32::try_from(statement.len()).unwrap().to_be_bytes();
+        RequestFrame { body: [&length, statement.as_bytes(), rest].concat().into(), ..frame }
+    };
+    RequestRule(asks, RequestReaction::transform_frame(Arc::new(rewrite)).with_feedback_when_performed(hit))
 }
 
 /// All of these hold, looked at in this order and no further than it takes: what counts has to come last. The proxy's own

@@ -125,3 +125,43 @@ async fn a_node_whose_settings_differ_from_its_clusters_is_told_why_it_cannot_jo
     assert!(matches!(error, StartError::Join(_)) && !error.is_retryable(), "{error:?}");
     first.shutdown().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_start_that_was_dropped_half_way_leaves_nothing_running_and_its_address_free() {
+    let database = MemoryCluster::new();
+    let address = {
+        let free = std::net::TcpListener::bind(loopback()).unwrap();
+        free.local_addr().unwrap()
+    };
+    let steps = [
+        RequestKind::ReadView,
+        RequestKind::Beat,
+        RequestKind::OpenJournal,
+        RequestKind::ReadHeader,
+        RequestKind::SwapView,
+    ];
+    for (n, step) in (1..).zip(steps) {
+        let cluster = database.another();
+        let node = || {
+            let node = Node::builder().store(cluster.clone()).listen(address).lease(LEASE).actor::<Counter>();
+            node.start()
+        };
+        let faults = cluster.faults();
+        faults.hold([step]);
+        let mut starting = Box::pin(node());
+        tokio::select! {
+            started = &mut starting => panic!("{step:?}: {started:?}"),
+            () = faults.held(1) => {}
+        }
+        drop(starting);
+        faults.release([step]);
+        let asked = faults.asked(RequestKind::Beat);
+        tokio::time::sleep(LEASE / 3).await;
+        // One that was about to be sent may have been.
+        assert!(faults.asked(RequestKind::Beat) <= asked + 1, "{step:?}: somebody still beats");
+
+        let node = node().await.unwrap();
+        assert_eq!(until_served(&node.client::<Counter>("a"), 1).await, n, "{step:?}");
+        node.shutdown().await.unwrap();
+    }
+}

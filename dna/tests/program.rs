@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use dna::{Call, CallError, prelude::*};
+use dna::{Call, CallError, MemoryCluster, prelude::*, testing::RequestKind};
 use tokio::sync::{Mutex, MutexGuard};
 
 struct Cart {
@@ -181,4 +181,41 @@ async fn namespaces_keep_the_carts_of_one_store_apart() {
         Cart::client("alice").put("apple", 3).await.unwrap();
         node.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_client_of_the_process_goes_on_when_its_node_is_a_member_anew() -> dna::Result<()> {
+    let _alone = alone().await;
+    let cluster = MemoryCluster::new();
+    let node = Node::builder().store(cluster.clone()).listen("127.0.0.1:0".parse().unwrap()).actor::<Cart>();
+    let node = node.lease(Duration::from_secs(1)).start().await?;
+    let before = Cart::client("alice");
+    before.put("apple", 3).await?;
+
+    // Its heartbeats do not arrive, so that its lease lapses.
+    cluster.faults().hold([RequestKind::Beat]);
+    let error = loop {
+        match before.put("pear", 1).await {
+            Ok(()) => tokio::task::yield_now().await,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, CallError::Lost { .. } | CallError::Joining), "{error:?}");
+    let meanwhile = Cart::client("alice");
+    assert!(matches!(meanwhile.get("apple").await, Err(CallError::Joining)));
+    cluster.faults().release([RequestKind::Beat]);
+
+    for cart in [before, meanwhile, Cart::client("alice")] {
+        let apples = loop {
+            match cart.get("apple").await {
+                Ok(apples) => break apples,
+                Err(error) => assert!(error.is_retryable() && error.outcome() == Outcome::NotApplied, "{error:?}"),
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(apples, Some(3));
+    }
+    node.shutdown().await?;
+    assert!(matches!(Cart::client("alice").put("apple", 4).await, Err(CallError::NoNode)));
+    Ok(())
 }

@@ -8,5 +8,6 @@ mod engine;
 mod faults;
 mod journals_as_stores;
 mod member;
+mod member_load;
 mod simulation;
 mod under_test;

@@ -9,15 +9,15 @@ use std::{
 };
 
 use dna_core::{
-    Access, Actor, ActorName, Actors, Authority, Call, CallError, Client, ClusterStore, Context, Engine, Error,
-    Handled, Loss, Member, MemoryCluster, NodeAddress, NodeId, NodeJournals, Outcome, Partition, Settings, Shard,
-    StorageModule, Timestamp, testing::RequestKind,
+    Access, Actor, ActorName, Actors, AttachError, Authority, Call, CallError, Client, ClusterStore, Context, Engine,
+    Error, Handled, Loss, Member, MemoryCluster, NodeAddress, NodeId, NodeJournals, Outcome, Partition, Settings,
+    Shard, StorageModule, Timestamp, testing::RequestKind,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
-const SHARDS: NonZeroU32 = NonZeroU32::new(8).unwrap();
+pub(crate) const SHARDS: NonZeroU32 = NonZeroU32::new(8).unwrap();
 
 struct Cell(Partition);
 
@@ -28,7 +28,7 @@ impl StorageModule for Cell {
 }
 
 #[derive(Serialize, Deserialize)]
-enum Message {
+pub(crate) enum Message {
     Add(u64),
     /// The number in memory, raised.
     Count,
@@ -37,7 +37,7 @@ enum Message {
     Hold(u64),
 }
 
-struct Counter {
+pub(crate) struct Counter {
     context: Context<Counter>,
     cell: Cell,
     count: u64,
@@ -99,7 +99,7 @@ impl Actor for Counter {
 
 /// A lease that the test ends, and one other node that owns all the rest.
 #[derive(Default)]
-struct Lease {
+pub(crate) struct Lease {
     lapsed: AtomicBool,
     other: Option<NodeAddress>,
     losses: Mutex<Vec<Loss>>,
@@ -119,12 +119,12 @@ impl Authority for Lease {
     }
 }
 
-fn start() -> (Engine, Member) {
+pub(crate) fn start() -> (Engine, Member) {
     Engine::member(Actors::new().with::<Counter>(), Settings::default(), SHARDS).unwrap()
 }
 
 /// Joins with all shards, at an epoch.
-async fn begin(
+pub(crate) async fn begin(
     member: &Member,
     cluster: &MemoryCluster,
     lanes: u16,
@@ -138,11 +138,11 @@ async fn begin(
     (lease, journals)
 }
 
-fn call(client: &Client<Counter>, message: Message) -> Call<Counter, u64, Error> {
+pub(crate) fn call(client: &Client<Counter>, message: Message) -> Call<Counter, u64, Error> {
     client.call(message, Some)
 }
 
-fn shard_of(name: &str) -> Shard {
+pub(crate) fn shard_of(name: &str) -> Shard {
     Shard::of(&ActorName::new("default", "Counter", name).unwrap(), SHARDS)
 }
 
@@ -305,4 +305,60 @@ async fn what_ended_with_an_incarnation_is_not_kept() {
         forgotten.unwrap_or_else(|_| panic!("round {round}: {:?}", engine.stats()));
         assert_eq!(engine.names_held(), 0);
     }
+}
+
+/// A store may need a moment to notice that its claim was given back.
+async fn a_moment(turns: &mut u32) {
+    *turns += 1;
+    assert!(*turns < 10_000, "a claim was not given back");
+    tokio::task::yield_now().await;
+}
+
+/// Drops a beginning when so many journals are claimed, or about to be. Answers `false` where one was still in use.
+async fn drop_half_way(
+    cluster: &MemoryCluster,
+    beginning: impl Future<Output = Result<(), AttachError>>,
+    under_way: u32,
+) -> bool {
+    let faults = cluster.faults();
+    let mut beginning = Box::pin(beginning);
+    let mut is_half_way = true;
+    for _ in 0..under_way {
+        faults.release([RequestKind::ReadHeader]);
+        faults.hold([RequestKind::ReadHeader]);
+        tokio::select! {
+            begun = &mut beginning => {
+                assert_eq!(begun, Err(AttachError::InUse));
+                is_half_way = false;
+                break;
+            }
+            () = faults.held(1) => {}
+        }
+    }
+    drop(beginning);
+    faults.release([RequestKind::ReadHeader]);
+    is_half_way
+}
+
+#[tokio::test]
+async fn a_beginning_that_was_dropped_half_way_has_given_its_claims_back() {
+    let cluster = MemoryCluster::new();
+    let (engine, member) = start();
+    let journals = cluster.open_journals(NodeId::new(), 3, Timestamp::ZERO).await.unwrap();
+    let begin = || member.begin(journals.stores().to_vec(), Arc::new(Lease::default()));
+    for under_way in 1..=3 {
+        let mut turns = 0;
+        while !drop_half_way(&cluster, begin(), under_way).await {
+            a_moment(&mut turns).await;
+        }
+        let alice = engine.client::<Counter>("alice");
+        assert_eq!(call(&alice, Message::Add(1)).await.unwrap_err(), CallError::Joining);
+    }
+    let mut turns = 0;
+    while let Err(error) = begin().await {
+        assert_eq!(error, AttachError::InUse);
+        a_moment(&mut turns).await;
+    }
+    member.own(&[(shard_of("alice"), 1)]);
+    assert_eq!(call(&engine.client::<Counter>("alice"), Message::Add(1)).await.unwrap(), 1);
 }

@@ -6,6 +6,7 @@ mod commits;
 mod deadlines;
 mod gate;
 mod harness;
+mod lanes;
 mod limits;
 mod model;
 mod order;

@@ -86,6 +86,27 @@ fn a_database_that_is_away_for_a_while_costs_nothing_but_the_while() {
     let refused = refused.count();
     assert!(refused > 0, "calls are answered while the database is away");
     println!("{refused} calls were refused meanwhile, the slowest answer took {slowest:?}");
+
+    // Once more; and this time one process stands still when the database is back, so that only the other one can say
+    // that it is dead.
+    let (still, waits) = who_serves([&owner, &other], &registers[0]);
+    let (dead, seen) = (still.id(), waits.takeovers().len());
+    database.signal("STOP");
+    thread::sleep(LEASE * 3);
+    still.signal("STOP");
+    database.signal("CONT");
+    waits.wait("take over", |state| state.takeovers.iter().any(|takeover| Some(&takeover.from) == dead.as_ref()));
+    for register in &registers {
+        waits.insist(register, Action::Add(1));
+    }
+    still.signal("CONT");
+    still.wait("become a member again", |state| state.ids.last() != dead.as_ref());
+    let takeovers = waits.takeovers().split_off(seen);
+    println!("{takeovers:?}");
+    assert!(takeovers.iter().any(|takeover| takeover.silent.is_some()), "{takeovers:?}");
+    for silent in takeovers.iter().filter_map(|takeover| takeover.silent) {
+        assert!(silent >= LEASE + LEASE / 10, "declared dead before its lease had run out: {takeovers:?}");
+    }
     check(&recorder.history()).unwrap_or_else(|error| panic!("{error}"));
 }
 

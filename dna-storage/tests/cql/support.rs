@@ -36,6 +36,11 @@ pub fn contact_point() -> String {
     env::var("DNA_CQL").unwrap()
 }
 
+/// How many copies a keyspace has, on a server of that many nodes.
+fn replicas() -> usize {
+    env::var("DNA_CQL_REPLICAS").ok().and_then(|replicas| replicas.parse().ok()).unwrap_or(1)
+}
+
 /// A keyspace with the tables in it, which is dropped with this.
 pub struct Keyspace {
     pub name: String,
@@ -51,7 +56,7 @@ impl Keyspace {
 
     pub async fn create() -> Self {
         let keyspace = Keyspace::unused();
-        Scylla::create_schema(&keyspace.config(), Some(1)).await.unwrap();
+        Scylla::create_schema(&keyspace.config(), Some(replicas())).await.unwrap();
         keyspace
     }
 

@@ -14,14 +14,14 @@ use std::{
     io::{self, BufRead, Write},
     process::{self, Command, Stdio, exit},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
     time::Duration,
 };
 
-use dna::Node;
+use dna::{ClusterStore, Node};
 use dna::{Scylla, ScyllaConfig};
 use dna_core::testing::{
     at_fault_points,
@@ -121,10 +121,16 @@ async fn serve(what: &str) {
             ["arm", nth, signal, ..] => arm(nth, signal, line.splitn(4, ' ').nth(3).unwrap()),
             ["join"] => {
                 let store = Watched::new(Scylla::connect(config.clone()).await.unwrap(), without != REPLAY);
-                let builder = Node::builder().store(store).listen(listen.parse().unwrap()).lease(LEASE);
-                let builder = builder.journal_lanes(lanes.parse().unwrap());
-                let builder = builder.call_timeout(CALL_TIMEOUT).actor::<Register>();
-                node = Some(builder.start().await.unwrap());
+                let store: Arc<dyn ClusterStore> = Arc::new(store);
+                node = Some(loop {
+                    let builder = Node::builder().store(store.clone()).listen(listen.parse().unwrap()).lease(LEASE);
+                    let builder = builder.journal_lanes(lanes.parse().unwrap());
+                    match builder.call_timeout(CALL_TIMEOUT).actor::<Register>().start().await {
+                        Ok(node) => break node,
+                        // On a busy machine a lease is short.
+                        Err(error) => assert!(error.is_retryable(), "{error}"),
+                    }
+                });
             }
             ["hold", "rows"] => faults.rows().hold(),
             ["leave"] => {

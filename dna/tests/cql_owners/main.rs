@@ -17,7 +17,7 @@
 //!
 //! On three nodes with three copies, which takes too much memory and time for every change:
 //! `cargo xtask scylla-up --nodes 3 --name three --address 127.0.0.21 --no-schema`, then
-//! `DNA_CQL=127.0.0.21:9042 DNA_CQL_REPLICAS=3 cargo test -p dna --all-features --test cql_owners deposed`.
+//! `DNA_CQL=127.0.0.21:9042 DNA_CQL_REPLICAS=3 cargo xtask test --cql`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -75,7 +75,11 @@ pub(super) fn start(
     }
     let config = folder.join("cassandra.yaml");
     let logback = folder.join("logback.xml");
-    for (path, text) in [(&config, yaml(settings, name, index)), (&logback, LOGBACK.to_owned())] {
+    let more = match &settings.yaml {
+        Some(path) => fs::read_to_string(path).map_err(|source| Error::Read { path: path.clone(), source })?,
+        None => String::new(),
+    };
+    for (path, text) in [(&config, yaml(settings, name, index) + &more), (&logback, LOGBACK.to_owned())] {
         fs::write(path, text).map_err(|source| Error::Write { path: path.clone(), source })?;
     }
     let output = |source| Error::Write { path: log.to_path_buf(), source };
@@ -157,6 +161,8 @@ fn arguments(settings: &Settings, jars: &Path, config: &Path, logback: &Path, da
             // A node that missed a CREATE TABLE asks for it now, not in a minute.
             "-Dcassandra.migration_delay_ms=500",
             "-Dcassandra.schema_pull_interval_ms=1000",
+            // Where clients log in, the first one's name and password are there at once.
+            "-Dcassandra.superuser_setup_delay_ms=0",
         ]
         .map(OsString::from),
     );

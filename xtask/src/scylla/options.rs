@@ -36,6 +36,12 @@ pub(crate) struct UpOptions {
     #[arg(long, value_name = "SIZE")]
     pub(super) heap: Option<Mebibytes>,
 
+    /// What else the configuration of Apache Cassandra says: a file of lines as in cassandra.yaml, read at each start.
+    ///
+    /// The server has to answer OPTIONS without encryption all the same (`client_encryption_options: optional: true`).
+    #[arg(long, value_name = "FILE")]
+    pub(super) yaml: Option<PathBuf>,
+
     /// Where the data is kept, in a folder a node [default: below target/scylla]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
@@ -63,6 +69,7 @@ impl UpOptions {
             port: None,
             durable: None,
             heap: None,
+            yaml: None,
             data_dir: None,
             name: Name::default(),
             keyspace: Name::default(),

@@ -29,6 +29,9 @@ pub(super) struct Settings {
     pub(super) memory_mib: u32,
     /// Where each node has a folder.
     pub(super) data_dir: PathBuf,
+    /// A file with more of the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) yaml: Option<PathBuf>,
 }
 
 impl Settings {
@@ -74,6 +77,10 @@ pub(super) fn settle(
         let why = "Docker keeps the data in volumes";
         return Err(Error::Useless { option: "--data-dir", engine: "ScyllaDB", why });
     }
+    if engine == Engine::Scylla && asked.yaml.is_some() {
+        let why = "it is configured by its command line";
+        return Err(Error::Useless { option: "--yaml", engine: "ScyllaDB", why });
+    }
     let settings = Settings {
         engine,
         version: running.unwrap_or_else(|| engine.version().to_owned()),
@@ -91,6 +98,7 @@ pub(super) fn settle(
             .clone()
             .or(before.map(|before| before.data_dir.clone()))
             .unwrap_or_else(|| default_dir.to_path_buf()),
+        yaml: asked.yaml.clone().or(before.and_then(|before| before.yaml.clone())),
     };
     match recorded {
         Some(recorded) => refuse_differences(&settings, recorded, &asked.name).map(|()| settings),
@@ -114,6 +122,8 @@ fn refuse_differences(asked: &Settings, recorded: Recorded<'_>, name: &Name) -> 
     if recorded.runs {
         compare("--durable", before.durable.to_string(), asked.durable.to_string());
         compare("--heap", format!("{}M", before.memory_mib), format!("{}M", asked.memory_mib));
+        let shown = |yaml: &Option<PathBuf>| yaml.as_ref().map_or("none".to_owned(), |yaml| yaml.display().to_string());
+        compare("--yaml", shown(&before.yaml), shown(&asked.yaml));
     }
     if list.is_empty() {
         return Ok(());
@@ -150,6 +160,7 @@ pub(super) mod tests {
             durable: false,
             memory_mib: 512,
             data_dir: "/t/scylla/default".into(),
+            yaml: None,
         }
     }
 
@@ -194,6 +205,7 @@ pub(super) mod tests {
             ("--durable", "--durable false, not true"),
             ("--heap 2G", "--heap 512M, not 2048M"),
             ("--data-dir /elsewhere", "--data-dir /t/scylla/default, not /elsewhere"),
+            ("--yaml more.yaml", "--yaml none, not more.yaml"),
         ];
         for (line, expected) in table {
             let message = settled(line, Some(Recorded { settings: &before, runs: true })).unwrap_err();
@@ -208,7 +220,7 @@ pub(super) mod tests {
         let before = cassandra(1);
         let stopped = Some(Recorded { settings: &before, runs: false });
         for (line, good) in [
-            ("--durable --heap 2G", true),
+            ("--durable --heap 2G --yaml more.yaml", true),
             ("--durable=false", true),
             ("--nodes 3", false),
             ("--engine scylla", false),
@@ -236,5 +248,6 @@ pub(super) mod tests {
     #[test]
     fn docker_keeps_its_own_data() {
         assert!(settled("--engine scylla --data-dir /d", None).unwrap_err().contains("volumes"));
+        assert!(settled("--engine scylla --yaml more.yaml", None).unwrap_err().contains("command line"));
     }
 }

@@ -56,28 +56,35 @@ pub async fn of_many_swappers_exactly_one_wins_each_version<T: ClusterUnderTest>
     }
 
     let swappers = stores.iter().enumerate().map(|(me, store)| async move {
-        let (mut won, mut seen) = (Vec::new(), 0);
+        let (mut won, mut perhaps, mut seen) = (Vec::new(), Vec::new(), 0);
         loop {
             let view = store.read_view().await.expect("the view can be read");
             assert!(view.version >= seen, "versions fell from {seen} to {}", view.version);
             seen = view.version;
             if seen >= VERSIONS {
-                return won;
+                return (won, perhaps);
             }
             let mine = Bytes::from(format!("{me} {seen}"));
-            match store.swap_view(seen, mine.clone()).await.expect("the view can be swapped") {
-                Swap::Done => won.push((seen + 1, mine)),
-                Swap::Lost { current } => assert!(current > seen, "lost at {seen} to {current}"),
+            match store.swap_view(seen, mine.clone()).await {
+                Ok(Swap::Done) => won.push((seen + 1, mine)),
+                Ok(Swap::Lost { current }) => assert!(current > seen, "lost at {seen} to {current}"),
+                // So many at once may keep each other from an answer.
+                Err(ClusterError::Unknown) => perhaps.push((seen + 1, mine)),
+                Err(error) => panic!("the view can be swapped: {error}"),
             }
         }
     });
-    let mut won = join_all(swappers).await.concat();
+    let (won, perhaps): (Vec<_>, Vec<_>) = join_all(swappers).await.into_iter().unzip();
+    let (mut won, perhaps) = (won.concat(), perhaps.concat());
 
     won.sort();
-    let versions: Vec<u64> = won.iter().map(|(version, _)| *version).collect();
-    assert_eq!(versions, (1..=VERSIONS).collect::<Vec<_>>(), "each version has one winner");
-    let (version, bytes) = won.pop().expect("somebody has won");
-    assert_eq!(store.read_view().await, Ok(register(version, bytes)));
+    assert!(won.windows(2).all(|pair| pair[0].0 != pair[1].0), "a version has two winners: {won:?}");
+    let view = store.read_view().await.expect("the view can be read");
+    assert!(won.contains(&(view.version, view.bytes.clone())) || perhaps.contains(&(view.version, view.bytes.clone())));
+    for version in 1..=view.version {
+        let has_won = |swaps: &[(u64, Bytes)]| swaps.iter().any(|(number, _)| *number == version);
+        assert!(has_won(&won) || has_won(&perhaps), "nobody has made version {version}: {won:?}, {perhaps:?}");
+    }
 }
 
 pub async fn a_swap_that_nobody_waited_for_is_in_or_not<T: ClusterUnderTest>() {

@@ -13,11 +13,11 @@ use dna_core::{ActorName, CallError, MemoryCluster, NodeJournals, Outcome, Shard
 use crate::member::{Counter, Message, SHARDS, begin, call, shard_of, start};
 
 const LANES: u16 = 2;
-const ACTORS: u64 = 24;
-const CALLERS: u64 = 6;
+const ACTORS: usize = 24;
+const CALLERS: usize = 6;
 const ROUNDS: u64 = 150;
 
-fn name(actor: u64) -> String {
+fn name(actor: usize) -> String {
     format!("actor {actor}")
 }
 
@@ -43,8 +43,8 @@ async fn what_was_answered_ok_is_stored_once_while_shards_are_released_and_owned
     let callers = (0..CALLERS).map(|caller| {
         let (engine, ends, oks) = (engine.clone(), ends.clone(), oks.clone());
         tokio::spawn(async move {
-            let mut added = vec![0_u64; ACTORS as usize];
-            for n in (0_u64..).take_while(|_| !ends.load(Ordering::SeqCst)) {
+            let mut added = vec![0_u64; ACTORS];
+            for n in (0_usize..).take_while(|_| !ends.load(Ordering::SeqCst)) {
                 let actor = (n * 7 + caller) % ACTORS;
                 let client = engine.client::<Counter>(name(actor));
                 let refused = if n % 3 == 0 {
@@ -56,7 +56,7 @@ async fn what_was_answered_ok_is_stored_once_while_shards_are_released_and_owned
                 };
                 match refused {
                     None => {
-                        added[actor as usize] += 1;
+                        added[actor] += 1;
                         oks.fetch_add(1, Ordering::SeqCst);
                     }
                     Some(known) => {
@@ -88,16 +88,16 @@ async fn what_was_answered_ok_is_stored_once_while_shards_are_released_and_owned
     }
 
     ends.store(true, Ordering::SeqCst);
-    let mut added = vec![0; ACTORS as usize];
+    let mut added = [0; ACTORS];
     for caller in callers {
         added.iter_mut().zip(caller.await.unwrap()).for_each(|(sum, added)| *sum += added);
     }
-    for actor in 0..ACTORS {
+    for (actor, expected) in added.iter().enumerate() {
         let total = call(&engine.client::<Counter>(name(actor)), Message::Add(0)).await.unwrap();
-        assert_eq!(total, added[actor as usize], "{actor}");
+        assert_eq!(total, *expected, "{actor}");
     }
     let all = (0..SHARDS.get()).map(Shard).collect::<Vec<_>>();
     member.release(&all).await;
-    let expected = (0..ACTORS).map(|actor| (name(actor), added[actor as usize])).collect();
+    let expected = (0..ACTORS).map(|actor| (name(actor), added[actor])).collect();
     assert_eq!(stored(&journals, &all).await, expected);
 }

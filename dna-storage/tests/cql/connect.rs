@@ -132,6 +132,7 @@ async fn a_datacenter_that_nobody_is_in_is_refused_with_those_that_there_are() {
 }
 
 /// A clock of the database that is so many seconds off the one here.
+#[allow(clippy::disallowed_methods, reason = "the clock of this machine is what is compared")]
 async fn connect_with_clock(keyspace: &Keyspace, seconds: i64) -> Result<Scylla, ScyllaError> {
     let here = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let there = i64::try_from(here.as_millis()).unwrap() + seconds * 1000;

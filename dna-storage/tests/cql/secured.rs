@@ -87,6 +87,7 @@ async fn refused(config: ScyllaConfig) -> String {
 }
 
 #[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "a real server takes real time")]
 async fn a_server_that_asks_who_is_there_and_encrypts_is_reached_and_no_other_one_is_trusted() {
     if !has_server() {
         return;

@@ -2,7 +2,7 @@
 
 use dna_cluster::{
     View,
-    decide::{self, LeaveStep, NextSwap, TakeoverStep},
+    decide::{self, LeaveStep, Move, NextSwap, TakeoverStep},
 };
 use dna_core::{Shard, Timestamp};
 
@@ -339,7 +339,8 @@ impl Protocol {
         let node = &mut world.nodes[index];
         node.memory[key] = None;
         let (Some(epoch), last) = (node.own[key], node.clock) else { return };
-        let moved = (Shard(u32::try_from(key).unwrap()), epoch, id(to));
+        let shard = Shard(u32::try_from(key).unwrap());
+        let moved = Move { shard, epoch, to: Some(id(to)) };
         if let Some(view) = decide::hand_over(node.seen.seen(), id(index), &[moved], ts(last)) {
             let change = Change::HandOver { from: index, to, shard: key, ts: last };
             swap(world, index, change, view, Some(key));

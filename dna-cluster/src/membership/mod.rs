@@ -14,6 +14,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    time::Duration,
 };
 
 use dna_core::{ClusterStore, NodeId, Shard};
@@ -216,6 +217,15 @@ impl Membership {
             let is_drained = status.wait_for(is_over).await.is_ok_and(|status| status.is_drained());
             if is_drained { Ok(()) } else { Err(LeaveError::NotAMember) }
         }
+    }
+
+    /// [Drains](Membership::drain) for so long at the most; whether it has no shards then. It goes on draining if it has.
+    ///
+    /// # Cancel safety
+    /// As that of [`drain`](Membership::drain).
+    pub fn drain_within(&self, deadline: Duration) -> impl Future<Output = bool> + Send + use<> {
+        let drained = self.drain();
+        async move { matches!(seam::within(deadline, drained).await, Some(Ok(()))) }
     }
 
     /// Leaves the cluster: gives the shards away batch by batch, as [`drain`](Membership::drain) does, for as long as

@@ -1,5 +1,5 @@
-//! The seam to the system: clocks, randomness, waiting, threads, tasks and the listener enter this crate here and nowhere else, so
-//! that a simulation can take their place.
+//! The seam to the system: clocks, randomness, waiting, threads, tasks and the listener enter this crate here and nowhere
+//! else, so that a simulation can take their place.
 #![allow(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
 
 #[cfg(feature = "testing")]

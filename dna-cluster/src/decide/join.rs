@@ -28,8 +28,8 @@ impl JoinError {
     }
 }
 
-/// The view in which `me` is a member and, if it is active, the owner of every shard that nobody owned; the first view of the cluster,
-/// with these settings, where none was seen.
+/// The view in which `me` is a member and, if it is active, the owner of every shard that nobody owned; the first view of
+/// the cluster, with these settings, where none was seen.
 ///
 /// The journals of `me` are there before this is swapped in, and its first heartbeat has succeeded.
 ///

@@ -162,8 +162,7 @@ impl Membership {
                 let number = asked.want_read();
                 driver::either(asked.read(number), status.wait_for(is_known)).await;
             }
-            let known = Members::of(&status.borrow());
-            known
+            Members::of(&status.borrow())
         }
     }
 

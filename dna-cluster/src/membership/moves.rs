@@ -54,14 +54,10 @@ impl Mover<'_> {
         let (me, now) = (self.tenure.node(), self.node.seam.now());
         let patience_max = self.node.config.release_deadline;
         // A membership that has ended says so elsewhere.
-        let change = async {
-            match either(news.changed(), self.until_it_drains()).await {
-                either => drop(either),
-            }
-        };
+        let change = async { _ = either(news.changed(), self.until_it_drains()).await };
         match decide::next_moves(&seen.view, me, &steady, late, patience_max, now) {
             MoveStep::Nothing => change.await,
-            MoveStep::Wait(duration) => drop(either(change, seam::sleep(duration)).await),
+            MoveStep::Wait(duration) => _ = either(change, seam::sleep(duration)).await,
             MoveStep::Move { moves, patience } => {
                 let shards = moves.iter().map(|a_move| a_move.shard).collect::<Vec<_>>();
                 match self.give_away(&moves, patience).await? {

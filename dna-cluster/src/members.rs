@@ -84,7 +84,8 @@ impl Members {
         seen.view.members().filter_map(|member| Some((member.id, *member.types.get(kind)?))).collect()
     }
 
-    /// Who owns a shard. Nobody while this process is no member.
+    /// Who owns a shard. Nobody while this process is no member. A shard that this process is just giving away is its own
+    /// until that is done, though it serves it no more.
     pub fn owner(&self, shard: Shard) -> Owner {
         self.0.as_ref().map_or(Owner::Nobody, |(node, seen)| seen.view.owner(shard, *node))
     }

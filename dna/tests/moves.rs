@@ -14,6 +14,7 @@ use std::{
 };
 
 use dna::{ActorName, CallError, Location, MemberState, MemoryCluster, NodeId, Shard, StartError, prelude::*};
+use tokio::sync::Notify;
 
 struct Counter {
     total: Value<u64>,
@@ -30,7 +31,15 @@ impl Counter {
         self.total.set(total);
         Ok(total)
     }
+
+    /// Adds once it may.
+    pub async fn add_when_told(&mut self, amount: u64) -> dna::Result<u64> {
+        GO_ON.notified().await;
+        self.add(amount).await
+    }
 }
+
+static GO_ON: Notify = Notify::const_new();
 
 const LEASE: Duration = Duration::from_millis(1500);
 const SHARDS: NonZeroU32 = NonZeroU32::new(256).unwrap();
@@ -149,6 +158,36 @@ async fn after_a_node_has_joined_every_name_answers_at_its_owner_and_is_refused_
         assert_eq!(second.client::<Counter>(name(n)).add(0).await.unwrap(), 7);
     }
     second.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_actor_that_does_not_end_keeps_its_shard_and_moves_when_it_has_ended() {
+    let cluster = MemoryCluster::new();
+    let (first, second) = (start(&cluster).await, start(&cluster).await);
+    let ids = [id(&first), id(&second)];
+    let shard_of = |n| Shard::of(&ActorName::new("default", "Counter", name(n)).unwrap(), SHARDS);
+    let goes = |shard| dna_core::rendezvous(shard, ids.map(|node| (node, 100))) == Some(ids[1]);
+    let n = (0..NAMES).find(|n| goes(shard_of(*n))).unwrap();
+    let counter = first.client::<Counter>(name(n));
+    assert_eq!(counter.add(1).await.unwrap(), 1);
+    let mut at_work = Box::pin(counter.add_when_told(10).into_future());
+    assert!(futures_util::poll!(&mut at_work).is_pending());
+
+    // All others move.
+    let mut membership = second.membership().unwrap();
+    let still_there = |owners: Vec<Option<NodeId>>| {
+        (0..SHARDS.get()).map(Shard).zip(owners).filter(|(shard, owner)| goes(*shard) && *owner == Some(ids[0])).count()
+    };
+    while still_there(membership.latest().owners()) > 1 {
+        membership.changed().await.unwrap();
+    }
+    assert_eq!(membership.latest().owner(shard_of(n)), dna::Owner::Node(ids[0]));
+    GO_ON.notify_one();
+    assert_eq!(at_work.await.unwrap(), 11);
+    until_balanced(&second, &ids).await;
+    assert_eq!(second.client::<Counter>(name(n)).add(0).await.unwrap(), 11);
+    second.shutdown().await.unwrap();
+    first.shutdown().await.unwrap();
 }
 
 #[tokio::test]

@@ -179,7 +179,8 @@ impl Membership {
         }
     }
 
-    /// Who owns a shard, by the last view that was read. Nobody while this process is no member.
+    /// Who owns a shard, by the last view that was read. Nobody while this process is no member. A shard that this process
+    /// is just giving away is its own until that is done, though it serves it no more.
     pub fn owner(&self, shard: Shard) -> Owner {
         match &*self.status.borrow() {
             Status::Member { node, seen } => seen.view.owner(shard, *node),

@@ -120,7 +120,8 @@ async fn serve(what: &str) {
             ["join"] => {
                 let store = Watched::new(Scylla::connect(config.clone()).await.unwrap(), without != REPLAY);
                 let builder = Node::builder().store(store).listen(listen.parse().unwrap()).lease(LEASE);
-                let builder = builder.call_timeout(CALL_TIMEOUT).actor::<Register>();
+                // Without a weight a register moves only when its owner leaves or dies, which is what the tests are about.
+                let builder = builder.weight(0).call_timeout(CALL_TIMEOUT).actor::<Register>();
                 node = Some(builder.start().await.unwrap());
             }
             ["hold", "rows"] => faults.rows().hold(),

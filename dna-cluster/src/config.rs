@@ -25,6 +25,8 @@ pub struct Config {
     pub(crate) probe_age_max: Duration,
     #[cfg(feature = "testing")]
     pub(crate) simulated: bool,
+    #[cfg(feature = "testing")]
+    pub(crate) seed: Option<u64>,
 }
 
 /// How many shards a cluster has, unless its first node says otherwise.
@@ -50,6 +52,8 @@ impl Config {
             probe_age_max: PROBE_AGE_MAX,
             #[cfg(feature = "testing")]
             simulated: false,
+            #[cfg(feature = "testing")]
+            seed: None,
         }
     }
 
@@ -90,7 +94,8 @@ impl Config {
         self
     }
 
-    /// How long what it runs has to end when it leaves, 30 s by default; and how long leaving the view may take then.
+    /// How long what it runs has to end when it leaves, 30 s by default; and how long each step of leaving may take then.
+    /// When a shard moves to another node, what runs for it has less at first, and this at the most.
     #[must_use]
     pub fn release_deadline(mut self, deadline: Duration) -> Self {
         self.release_deadline = deadline;
@@ -110,6 +115,14 @@ impl Config {
     #[must_use]
     pub fn simulated(mut self) -> Self {
         self.simulated = true;
+        self
+    }
+
+    /// Takes the ids of this node from this seed, so that a run can be repeated. Two nodes of one cluster need two.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 }

@@ -9,8 +9,9 @@ use crate::{lease::LeaseHandle, life::Life};
 
 /// Runs something for each shard that this process owns.
 ///
-/// The calls come one after the other, of one incarnation first `begin`, then any number of `own` and `release`, then
-/// `drop_all`; then, perhaps, `begin` again with the next incarnation. They are not made under any lock.
+/// Of one incarnation first comes `begin`, then any number of `own` and `release`, then `drop_all`; then, perhaps, `begin`
+/// again with the next incarnation. For one shard the calls come one after the other; while some shards are being released,
+/// others may be owned or released, too. They are not made under any lock.
 pub trait Host: Send + Sync + 'static {
     /// This process is about to join under a new id. What is run from now on commits through these journals, and
     /// answers only while this lease holds.
@@ -26,7 +27,9 @@ pub trait Host: Send + Sync + 'static {
     /// These shards are this node's, each since that epoch.
     ///
     /// To be correct:
-    /// - What it runs for a shard is started anew: it reads what other owners have stored.
+    /// - What it runs for a shard is started anew: it reads what other owners have stored. Unless the shard is owned in the
+    ///   same epoch as before, because a release of it was dropped: then what has not ended may go on, and whatever is
+    ///   started is still the only one of its name.
     fn own(&self, shards: &[(Shard, u64)]);
 
     /// These shards are to be given away: ends what runs for them, and takes nothing more for them.
@@ -35,7 +38,8 @@ pub trait Host: Send + Sync + 'static {
     /// - Once it ends, nothing runs for these shards and no commit for them is under way.
     ///
     /// # Cancel safety
-    /// It is dropped when its time is up; `drop_all` follows.
+    /// It is dropped when its time is up. Then the shards are owned again in the same epoch, or released once more, or
+    /// `drop_all` follows.
     fn release<'a>(&'a self, shards: &'a [Shard]) -> BoxFuture<'a, ()>;
 
     /// This incarnation is over: drops all that runs, without an answer that claims anything.

@@ -29,5 +29,17 @@ pub const BEATS_IN_FLIGHT_MAX: usize = 6;
 /// How long the main runtime may leave the probe task waiting before the node stops to beat.
 pub const PROBE_AGE_MAX: Duration = Duration::from_secs(10);
 
-/// How long the actors of a node have to end when it leaves, unless it says otherwise.
+/// For how many leases the members of a cluster must have been the same before shards move between those that stay. A
+/// newcomer that died at once is found out earlier.
+pub const STEADY_LEASES: u32 = 2;
+
+/// In how many batches all shards of a cluster would move: that fraction of them moves, and is not served, at a time.
+pub const MOVE_BATCHES: u32 = 16;
+
+/// How long the actors of a batch of shards have to end when these are to move, before they are served again and each
+/// shard is tried alone; then twice as long every time.
+pub const MOVE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the actors of a node have to end when it leaves, unless it says otherwise; and those of one
+/// shard at the most, when it is to move.
 pub const RELEASE_DEADLINE: Duration = Duration::from_secs(30);

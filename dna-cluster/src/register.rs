@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use dna_core::{ClusterError, ClusterStore, Swap};
+use tokio::sync::Mutex;
 
 use crate::{
     decide::{NextSwap, settle},
@@ -17,6 +18,8 @@ pub(crate) struct Register {
     store: Arc<dyn ClusterStore>,
     /// How long to wait before a swap without an answer is sent once more, or the view is read once more.
     pause: Duration,
+    /// This node makes one change after the other.
+    changing: Arc<Mutex<()>>,
 }
 
 /// Why the view was not read or changed.
@@ -39,7 +42,7 @@ pub(crate) enum Changed<E> {
 
 impl Register {
     pub(crate) fn new(store: Arc<dyn ClusterStore>, pause: Duration) -> Self {
-        Register { store, pause }
+        Register { store, pause, changing: Arc::default() }
     }
 
     /// The view; none if nobody ever joined.
@@ -54,11 +57,13 @@ impl Register {
     /// Changes the view to what `decide` makes of it, as often as another change comes first, until one is in or `decide`
     /// says that there is nothing to change.
     ///
-    /// A swap that was not answered is settled before anything else is decided, however long that takes.
+    /// A swap that was not answered is settled before anything else is decided, however long that takes. Behind an error
+    /// no swap of this is under way any more, but one that was may be in: read the view to see.
     pub(crate) async fn change<E>(
         &self,
         mut decide: impl FnMut(Option<&Seen>) -> Result<View, E>,
     ) -> Result<Changed<E>, RegisterError> {
+        let _one_by_one = self.changing.lock().await;
         let mut seen = self.read().await?;
         loop {
             let view = match decide(seen.as_ref()) {

@@ -1,7 +1,12 @@
-//! The seam to the system: clocks, waiting, threads, tasks and the listener enter this crate here and nowhere else, so
-//! that a simulation can take their place.
+//! The seam to the system: clocks, randomness, waiting, threads, tasks and the listener enter this crate here and nowhere
+//! else, so that a simulation can take their place.
 #![allow(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
 
+#[cfg(feature = "testing")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use std::{
     future::Future,
     io,
@@ -10,7 +15,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use dna_core::Timestamp;
+use dna_core::{NodeId, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{runtime, time::Instant};
 
@@ -28,6 +33,17 @@ const CLOCK: ClockId = ClockId::Monotonic;
 pub(crate) struct Seam {
     handle: runtime::Handle,
     clock: Clock,
+    ids: Ids,
+}
+
+/// Where the ids of nodes come from.
+#[derive(Debug, Clone)]
+enum Ids {
+    /// The time and the system's randomness.
+    System,
+    /// A seed, which gives the same ids in the same order again.
+    #[cfg(feature = "testing")]
+    Seeded(Arc<AtomicU64>),
 }
 
 /// The clock that leases are counted by.
@@ -57,13 +73,28 @@ impl Clock {
 impl Seam {
     /// The runtime that this code runs in, if it runs in one, and the system's clock.
     pub(crate) fn current() -> Option<Self> {
-        Some(Seam { handle: runtime::Handle::try_current().ok()?, clock: Clock::System })
+        Some(Seam { handle: runtime::Handle::try_current().ok()?, clock: Clock::System, ids: Ids::System })
     }
 
     /// The runtime that this code runs in, if it runs in one, and its clock. Nothing has a thread of its own.
     #[cfg(feature = "testing")]
     pub(crate) fn simulated() -> Option<Self> {
-        Some(Seam { handle: runtime::Handle::try_current().ok()?, clock: Clock::Simulated(Instant::now()) })
+        Some(Seam { clock: Clock::Simulated(Instant::now()), ..Seam::current()? })
+    }
+
+    /// The same, with ids that follow from a seed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_seed(self, seed: u64) -> Self {
+        Seam { ids: Ids::Seeded(Arc::new(AtomicU64::new(seed))), ..self }
+    }
+
+    /// An id that no node has had.
+    pub(crate) fn fresh_id(&self) -> NodeId {
+        match &self.ids {
+            Ids::System => NodeId::new(),
+            #[cfg(feature = "testing")]
+            Ids::Seeded(state) => NodeId::from_bytes(std::array::from_fn(|_| next_byte(state))),
+        }
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -120,4 +151,16 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr
     let listener = TcpListener::bind(address)?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
+}
+
+/// The next byte of a small generator of numbers: a multiplier and a shift by D. Steele, G. Lea and C. Flood (SplitMix,
+/// OOPSLA 2014).
+#[cfg(feature = "testing")]
+fn next_byte(state: &AtomicU64) -> u8 {
+    let step = 0x9e37_79b9_7f4a_7c15;
+    let state = state.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let [byte, ..] = (mixed ^ (mixed >> 31)).to_be_bytes();
+    byte
 }

@@ -67,6 +67,14 @@ impl NodeBuilder {
         self
     }
 
+    /// The node's share of the names, relative to that of the other nodes of the cluster, 100 by default: one of 200 gets
+    /// twice as much as one of 100. With 0 it gets only what no other node can take.
+    #[cfg(feature = "cluster")]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.cluster.weight = Some(weight);
+        self
+    }
+
     /// Serves actors of type `A`.
     pub fn actor<A: Actor>(mut self) -> Self {
         self.actors = self.actors.with::<A>();
@@ -91,7 +99,8 @@ impl NodeBuilder {
         self
     }
 
-    /// How long a shutdown lets actors finish: [`SHUTDOWN_TIMEOUT`](crate::limits::SHUTDOWN_TIMEOUT).
+    /// How long a shutdown lets actors finish: [`SHUTDOWN_TIMEOUT`](crate::limits::SHUTDOWN_TIMEOUT). In a cluster also how
+    /// long it may give names to the other nodes before, and how long each further step of leaving may take.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.settings.shutdown_timeout = timeout;
         self

@@ -41,6 +41,7 @@
 //!
 //! # Features
 //! - `embedded` (default): [`Embedded`], the store on local disk.
+//! - `signal` (default): [`Node::run_until_signal`].
 //! - `cluster`: several nodes that share the store of a cluster: `.store(cluster_store).listen(address)`.
 //! - `scylla`: `Scylla`, the store of a cluster on ScyllaDB or Apache Cassandra.
 //! - `tls`: TLS to that database.
@@ -82,10 +83,14 @@ mod builder;
 #[cfg(feature = "cluster")]
 mod member;
 mod node;
+#[cfg(feature = "signal")]
+mod signal;
 mod store;
 
 pub mod prelude;
 
+#[cfg(feature = "cluster")]
+pub use dna_cluster::{MemberInfo, MemberState, Members, MembersWatch, Owner};
 #[doc(hidden)]
 pub use dna_core::__private;
 #[cfg(feature = "testing")]
@@ -98,7 +103,7 @@ pub use dna_core::{
     limits,
 };
 #[cfg(feature = "cluster")]
-pub use dna_core::{ClusterStore, MemoryCluster};
+pub use dna_core::{ClusterStore, MemoryCluster, NodeId, Shard};
 pub use dna_macros::actor;
 #[cfg(feature = "scylla")]
 pub use dna_storage::{Consistency, SchemaProblem, Scylla, ScyllaConfig, ScyllaError};
@@ -106,4 +111,6 @@ pub use dna_storage::{Consistency, SchemaProblem, Scylla, ScyllaConfig, ScyllaEr
 pub use dna_storage::{Durability, Embedded, EmbeddedError};
 pub use dna_storage::{Kv, Value, modules};
 
+#[cfg(feature = "cluster")]
+pub use self::member::Location;
 pub use self::{builder::NodeBuilder, node::Node, store::NodeStore};

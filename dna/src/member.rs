@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use dna_cluster::{Config, Host, Incarnation, Membership, Owner, Placement, Status};
+use dna_cluster::{Config, Host, Incarnation, MemberInfo, Members, MembersWatch, Membership, Owner, Placement};
 use dna_core::{
-    Actors, AttachError, Authority, ClusterStore, Engine, Error, ErrorKind, Loss, Member, NodeAddress, Settings, Shard,
-    ShutdownError, StartError,
+    ActorName, Actors, AttachError, Authority, ClusterStore, Engine, Error, ErrorKind, Loss, Member, NameError,
+    NodeAddress, Settings, Shard, ShutdownError, StartError,
 };
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ pub(crate) struct ClusterSettings {
     pub(crate) shards: Option<NonZeroU32>,
     pub(crate) lease: Option<Duration>,
     pub(crate) lanes: Option<NonZeroU16>,
+    pub(crate) weight: Option<u32>,
 }
 
 /// The only version of an actor type that there is so far.
@@ -38,13 +39,15 @@ impl ClusterSettings {
             (self.shards.is_some(), ".shards(…)"),
             (self.lease.is_some(), ".lease(…)"),
             (self.lanes.is_some(), ".journal_lanes(…)"),
+            (self.weight.is_some(), ".weight(…)"),
         ]
         .into_iter()
         .find_map(|(is_set, setting)| is_set.then_some(setting))
     }
 
-    fn config(&self, listen: SocketAddr, actors: &Actors) -> Config {
+    fn config(&self, listen: SocketAddr, actors: &Actors, settings: &Settings) -> Config {
         let mut config = Config::new(listen).shards(self.shards.unwrap_or(SHARDS));
+        config = config.release_deadline(settings.shutdown_timeout);
         for kind in actors.kinds() {
             config = config.actor_type(kind, TYPE_VERSION, Placement::Hash);
         }
@@ -54,13 +57,20 @@ impl ClusterSettings {
         if let Some(lanes) = self.lanes {
             config = config.lanes(lanes);
         }
+        if let Some(weight) = self.weight {
+            config = config.weight(weight);
+        }
         config
     }
 }
 
 /// A node's membership, from its start to its end. Dropped, it ends.
 #[derive(Debug)]
-pub(crate) struct Belonging(Shared);
+pub(crate) struct Belonging {
+    membership: Shared,
+    namespace: Arc<str>,
+    shutdown_timeout: Duration,
+}
 
 /// Empty before the first joining and behind the end.
 type Shared = Arc<Mutex<Option<Membership>>>;
@@ -74,7 +84,8 @@ impl Belonging {
         cluster: &ClusterSettings,
     ) -> Result<(Engine, Self), StartError> {
         let listen = cluster.listen.ok_or(StartError::NoAddress)?;
-        let config = cluster.config(listen, &actors);
+        let config = cluster.config(listen, &actors, &settings);
+        let (namespace, shutdown_timeout) = (settings.namespace.clone(), settings.shutdown_timeout);
         let (engine, member) = Engine::member(actors, settings, cluster.shards.unwrap_or(SHARDS))?;
         let shared = Shared::default();
         let host = Arc::new(EngineHost { member, membership: shared.clone() });
@@ -84,17 +95,57 @@ impl Belonging {
             StartError::Join(error)
         })?;
         *shared.lock() = Some(membership);
-        Ok((engine, Belonging(shared)))
+        Ok((engine, Belonging { membership: shared, namespace, shutdown_timeout }))
+    }
+
+    /// Asks the membership, which is there until the node leaves.
+    fn ask<T>(&self, ask: impl FnOnce(&Membership) -> T) -> Option<T> {
+        self.membership.lock().as_ref().map(ask)
     }
 
     /// Where the node listens.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.0.lock().as_ref().map(Membership::address)
+        self.ask(Membership::address)
+    }
+
+    /// The members, as the node has seen them last.
+    pub(crate) fn members(&self) -> Vec<MemberInfo> {
+        self.ask(|membership| membership.members().all()).unwrap_or_default()
+    }
+
+    /// Follows the members.
+    pub(crate) fn watch(&self) -> Option<MembersWatch> {
+        self.ask(Membership::watch)
+    }
+
+    /// Where a name is served.
+    pub(crate) fn whereis(&self, kind: &str, name: Arc<str>) -> Result<Location, NameError> {
+        let name = ActorName::new(self.namespace.clone(), kind, name)?;
+        Ok(self.ask(|membership| located(&membership.members(), &name)).unwrap_or(Location::Nowhere))
+    }
+
+    /// Gives everything away.
+    pub(crate) async fn drain(&self) {
+        let drained = self.ask(Membership::drain);
+        if let Some(drained) = drained {
+            // Only a node that has left cannot, and it has nothing.
+            let _ = drained.await;
+        }
+    }
+
+    /// Gives everything away, in the time that a shutdown has for that.
+    pub(crate) async fn drain_in_time(&self) {
+        let drained = self.ask(|membership| membership.drain_within(self.shutdown_timeout));
+        if let Some(drained) = drained
+            && !drained.await
+        {
+            tracing::warn!("not everything could be given away within {:?}", self.shutdown_timeout);
+        }
     }
 
     /// Leaves the cluster.
     pub(crate) async fn leave(self) -> Result<(), ShutdownError> {
-        let membership = self.0.lock().take();
+        let membership = self.membership.lock().take();
         let Some(membership) = membership else { return Ok(()) };
         membership.leave().await.map_err(|error| {
             tracing::warn!(%error, "the node could not leave its cluster");
@@ -105,8 +156,32 @@ impl Belonging {
 
 impl Drop for Belonging {
     fn drop(&mut self) {
-        let membership = self.0.lock().take();
+        let membership = self.membership.lock().take();
         drop(membership);
+    }
+}
+
+/// Where a name is served, as far as a node knows. By the time that somebody goes there it may have moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Location {
+    /// On this node.
+    Here,
+    /// On another node of the cluster.
+    There(NodeAddress),
+    /// On none that this node knows of: no node owns the name, or this one is about to join its cluster.
+    Nowhere,
+}
+
+fn located(members: &Members, name: &ActorName) -> Location {
+    let owner = members.shard_of(name).map_or(Owner::Nobody, |shard| members.owner(shard));
+    match owner {
+        Owner::Own { .. } => Location::Here,
+        Owner::Node(node) => match members.address(node) {
+            Some(address) => Location::There(NodeAddress::new(node, address)),
+            None => Location::Nowhere,
+        },
+        Owner::Nobody => Location::Nowhere,
     }
 }
 
@@ -153,10 +228,9 @@ impl Authority for Asked {
     }
 
     fn owner(&self, shard: Shard) -> Option<NodeAddress> {
-        let status = self.membership.lock().as_ref()?.status();
-        let Status::Member { node, seen } = status else { return None };
-        let Owner::Node(owner) = seen.view.owner(shard, node) else { return None };
-        Some(NodeAddress::new(owner, seen.view.member(owner)?.address))
+        let members = self.membership.lock().as_ref()?.members();
+        let Owner::Node(owner) = members.owner(shard) else { return None };
+        Some(NodeAddress::new(owner, members.address(owner)?))
     }
 
     fn lost(&self, _: Loss) {

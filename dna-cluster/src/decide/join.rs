@@ -28,8 +28,8 @@ impl JoinError {
     }
 }
 
-/// The view in which `me` is a member and the owner of every shard that nobody owned; the first view of the cluster,
-/// with these settings, where none was seen.
+/// The view in which `me` is a member and, if it is active, the owner of every shard that nobody owned; the first view of
+/// the cluster, with these settings, where none was seen.
 ///
 /// The journals of `me` are there before this is swapped in, and its first heartbeat has succeeded.
 ///
@@ -48,8 +48,10 @@ pub fn join(seen: Option<&Seen>, me: &Member, settings: &Settings, ts: Timestamp
     }
     view.add(me.clone());
     view.add_placements(&settings.placements);
-    for shard in view.shards_without_owner().collect::<Vec<_>>() {
-        view.give(shard, me.id, version);
+    if me.is_active() {
+        for shard in view.shards_without_owner().collect::<Vec<_>>() {
+            view.give(shard, Some(me.id), version);
+        }
     }
     view.raise_ts(ts);
     Ok(view)

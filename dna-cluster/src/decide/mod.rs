@@ -8,6 +8,7 @@ mod hand_over;
 mod join;
 mod lease;
 mod leave;
+mod moves;
 mod probe;
 mod shards;
 mod swap;
@@ -20,10 +21,11 @@ pub use self::{
     address::gone_from_this_address,
     clock::{ClockError, check_clock},
     detection::{Detector, Reading, margin},
-    hand_over::{hand_over, misplaced},
+    hand_over::{Move, hand_over, hand_over_resting, misplaced},
     join::{JoinError, join},
     lease::{Lease, Renewal, beat_interval},
     leave::{LeaveStep, leave},
+    moves::{Late, MoveStep, Steady, batch_len, next_moves, steady_enough},
     probe::may_beat,
     shards::{ShardChanges, shard_changes},
     swap::{NextSwap, settle},

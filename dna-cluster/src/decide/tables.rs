@@ -27,6 +27,10 @@ fn knowing(byte: u8, types: &[&str]) -> Member {
     Member { types: types.iter().map(|kind| ((*kind).to_owned(), 1)).collect(), ..member(byte) }
 }
 
+fn a_move(shard: u32, epoch: u64, to: u8) -> Move {
+    Move { shard: Shard(shard), epoch, to: Some(node(to)) }
+}
+
 #[test]
 fn the_first_node_owns_all_and_the_second_nothing() {
     let seen = joined(4, [member(1), member(2)]);
@@ -181,7 +185,7 @@ fn who_listens_where_a_member_did_on_the_same_boot_and_network_need_not_wait() {
 #[test]
 fn a_view_says_what_a_node_has_gained_and_lost() {
     let seen = joined(4, [member(1), member(2)]);
-    let moved = hand_over(&seen, node(1), &[(Shard(0), 1, node(2)), (Shard(3), 1, node(2))], ts(8)).unwrap();
+    let moved = hand_over(&seen, node(1), &[0, 3].map(|shard| a_move(shard, 1, 2)), ts(8)).unwrap();
 
     let all = (0..4).map(|shard| (Shard(shard), 1)).collect::<Vec<_>>();
     let none = ShardChanges::default();
@@ -196,7 +200,7 @@ fn a_view_says_what_a_node_has_gained_and_lost() {
     }
 
     let mut back = seen.view.clone();
-    back.give(Shard(2), node(1), 9);
+    back.give(Shard(2), Some(node(1)), 9);
     let again = ShardChanges { gained: vec![(Shard(2), 9)], lost: vec![Shard(2)] };
     assert_eq!(shard_changes(Some(&seen.view), &back, node(1)), again, "it was away meanwhile");
 }
@@ -207,7 +211,7 @@ fn only_an_owner_hands_over_and_only_to_an_active_member() {
     for (me, epoch, to, possible) in
         [(1, 1, 2, true), (1, 2, 2, false), (2, 1, 1, false), (1, 1, 3, false), (1, 1, 4, false)]
     {
-        let view = hand_over(&seen, node(me), &[(Shard(1), epoch, node(to))], ts(8));
+        let view = hand_over(&seen, node(me), &[a_move(1, epoch, to)], ts(8));
         assert_eq!(view.is_some(), possible, "node {me}, epoch {epoch}, to node {to}");
         if let Some(view) = view {
             assert_eq!(owners(&view), [(Some(node(1)), 1), (Some(node(2)), 4)]);
@@ -219,13 +223,65 @@ fn only_an_owner_hands_over_and_only_to_an_active_member() {
 #[test]
 fn shards_that_belong_elsewhere_are_found_and_nothing_moves_twice() {
     let seen = joined(64, [member(1), member(2), Member { weight: 0, ..member(3) }]);
-    let moves = misplaced(&seen.view, node(1));
-    assert!((16..48).contains(&moves.len()) && moves.iter().all(|(_, to)| *to == node(2)), "{moves:?}");
-    assert_eq!(misplaced(&seen.view, node(2)), []);
-    assert_eq!(misplaced(&seen.view, node(7)), []);
+    let moves = misplaced(&seen.view, node(1)).collect::<Vec<_>>();
+    assert!((16..48).contains(&moves.len()) && moves.iter().all(|a_move| a_move.to == Some(node(2))), "{moves:?}");
+    assert_eq!(misplaced(&seen.view, node(2)).count(), 0);
+    assert_eq!(misplaced(&seen.view, node(7)).count(), 0);
 
-    let moves = moves.into_iter().map(|(shard, to)| (shard, 1, to)).collect::<Vec<_>>();
     let balanced = hand_over(&seen, node(1), &moves, ts(1)).unwrap();
-    assert_eq!(misplaced(&balanced, node(1)), []);
-    assert_eq!(misplaced(&balanced, node(2)), []);
+    assert_eq!(misplaced(&balanced, node(1)).count(), 0);
+    assert_eq!(misplaced(&balanced, node(2)).count(), 0);
+}
+
+#[test]
+fn shards_go_to_nobody_only_where_a_node_drains_and_nobody_is_active() {
+    let mut seen = joined(2, [member(1), member(2)]);
+    let to_nobody = [Move { shard: Shard(0), epoch: 1, to: None }];
+    assert_eq!(hand_over(&seen, node(1), &to_nobody, ts(8)), None);
+    for byte in [1, 2] {
+        seen.view.set_state(node(byte), MemberState::Draining);
+    }
+    let view = hand_over(&seen, node(1), &to_nobody, ts(8)).unwrap();
+    assert_eq!((owners(&view), view.ts()), (vec![(None, 0), (Some(node(1)), 1)], ts(8)));
+
+    let joined = join(Some(&swapped(&seen, view.clone())), &member(3), &settings(2), ts(0)).unwrap();
+    assert_eq!(joined.owner(Shard(0), node(3)), Owner::Own { epoch: 4 });
+    let draining = Member { state: MemberState::Draining, ..member(3) };
+    let joined = join(Some(&swapped(&seen, view)), &draining, &settings(2), ts(0)).unwrap();
+    assert_eq!(joined.owner(Shard(0), node(3)), Owner::Nobody, "one that drains takes nothing");
+}
+
+#[test]
+fn what_rests_goes_to_whom_it_belongs_by_the_view_of_then() {
+    let seen = joined(64, [member(1), member(2)]);
+    let moves = misplaced(&seen.view, node(1)).collect::<Vec<_>>();
+    let resting = moves.iter().map(|a_move| (a_move.shard, a_move.epoch)).collect::<BTreeMap<_, _>>();
+    assert_eq!(hand_over_resting(&seen, node(1), &resting, ts(8)), hand_over(&seen, node(1), &moves, ts(8)));
+
+    let alone = joined(64, [member(1), Member { state: MemberState::Draining, ..member(2) }]);
+    assert_eq!(hand_over_resting(&alone, node(1), &resting, ts(8)), None, "they belong to this node again");
+    assert_eq!(hand_over_resting(&seen, node(3), &resting, ts(8)), None, "not its own");
+    let other_epoch = resting.iter().map(|(shard, epoch)| (*shard, epoch + 1)).collect::<BTreeMap<_, _>>();
+    assert_eq!(hand_over_resting(&seen, node(1), &other_epoch, ts(8)), None, "not in that epoch");
+
+    let third = joined(64, [member(1), member(2), member(3)]);
+    let view = hand_over_resting(&third, node(1), &resting, ts(8)).unwrap();
+    let to = |byte| resting.keys().filter(|shard| view.owner(**shard, node(byte)) == Owner::Own { epoch: 4 }).count();
+    assert_eq!(to(2) + to(3), resting.len());
+    assert!(to(3) > 0, "some of them belong to the newcomer by now");
+}
+
+#[test]
+fn members_without_a_weight_take_only_what_no_other_can() {
+    let without = |byte| Member { weight: 0, ..member(byte) };
+    let gone = |members: [Member; 3]| {
+        let seen = joined(16, members);
+        let TakeoverStep::Swap(view) = take_over(&seen, node(2), node(1), Some(ts(1)), ts(1)) else { panic!() };
+        (view.shards_of(node(2)).count(), view.shards_of(node(3)).count())
+    };
+    assert_eq!(gone([member(1), member(2), without(3)]), (16, 0));
+    let (second, third) = gone([member(1), without(2), without(3)]);
+    assert!(second + third == 16 && second > 0 && third > 0, "{second} and {third}");
+    let seen = joined(16, [without(1), member(2)]);
+    assert_eq!(misplaced(&seen.view, node(1)).count(), 16, "it gives away what it has");
 }

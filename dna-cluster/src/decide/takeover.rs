@@ -41,9 +41,8 @@ pub(super) fn without(seen: &Seen, gone: NodeId, ts: Timestamp) -> View {
     let shards = view.shards_of(gone).map(|(shard, _)| shard).collect::<Vec<_>>();
     view.remove(gone, version);
     for shard in shards {
-        if let Some(to) = view.best_owner(shard, &types) {
-            view.give(shard, to, version);
-        }
+        let to = view.best_owner(shard, &types);
+        view.give(shard, to, version);
     }
     view.raise_ts(ts);
     view

@@ -1,4 +1,4 @@
-//! The loop of a membership: joins, watches until the incarnation ends, drops what runs, and joins again.
+//! The loop of a membership: joins, works until the incarnation ends, drops what runs, and joins again.
 
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
@@ -6,54 +6,44 @@ use dna_core::NodeId;
 use futures_util::future::{Either, select};
 use tokio::sync::{oneshot, watch as channel};
 
-use super::{Node, Status};
-use crate::{
-    decide::{Detector, beat_interval},
-    error::LeaveError,
-    host::{Incarnation, Loss},
-    life::Life,
-    seam,
-    view::Seen,
+use super::{
+    Node, Status,
+    asked::Asked,
+    moves::Mover,
+    tenure::Tenure,
+    watch::{Deaths, views},
 };
+use crate::{decide::beat_interval, error::LeaveError, host::Loss, life::Life, seam};
 
-/// What the handle asks of the loop.
-#[derive(Debug)]
-pub(super) enum Request {
-    /// To leave, and to say how that went.
-    Leave(oneshot::Sender<Result<(), LeaveError>>),
-}
+/// Who waits for a leave to end, to be told how it went.
+pub(super) type Leaving = oneshot::Sender<Result<(), LeaveError>>;
 
 /// The loop of a membership.
 pub(super) struct Driver {
     pub(super) node: Node,
+    pub(super) asked: Arc<Asked>,
     pub(super) status: channel::Sender<Status>,
     /// The current membership, if there is one.
-    pub(super) current: Option<Current>,
+    pub(super) current: Option<Tenure>,
     /// The one that is about to be, from its first heartbeat on.
     pub(super) beginning: Option<Life>,
     /// The ids that this process had before. Nothing runs under them any more.
     pub(super) former: BTreeSet<NodeId>,
 }
 
-/// A membership under one id.
-pub(super) struct Current {
-    pub(super) incarnation: Incarnation,
-    pub(super) seen: Arc<Seen>,
-    pub(super) detector: Detector,
-    /// The members whose takeover failed for good, which has been reported.
-    pub(super) reported: BTreeSet<NodeId>,
-}
-
 impl Driver {
-    pub(super) fn new(node: Node, status: channel::Sender<Status>) -> Self {
-        Driver { node, status, current: None, beginning: None, former: BTreeSet::new() }
+    pub(super) fn new(node: Node, asked: Arc<Asked>, status: channel::Sender<Status>) -> Self {
+        Driver { node, asked, status, current: None, beginning: None, former: BTreeSet::new() }
     }
 
     /// Runs until it is to leave, or until nobody is there who could say so.
-    pub(super) async fn run(mut self, mut requests: oneshot::Receiver<Request>) {
+    pub(super) async fn run(mut self, leaving: oneshot::Receiver<Leaving>) {
+        // Those who wait for a status of this keep no loop alive.
+        let ready_to_leave = ready_to_leave(leaving, self.status.subscribe(), self.node.config.release_deadline);
+        let mut ready_to_leave = std::pin::pin!(ready_to_leave);
         loop {
-            match either(&mut requests, self.live()).await {
-                Either::Left(Ok(Request::Leave(answer))) => {
+            match either(&mut ready_to_leave, self.live()).await {
+                Either::Left(Some(answer)) => {
                     let left = self.leave().await;
                     self.end(Loss::Left).await;
                     self.status.send_replace(Status::Left);
@@ -61,14 +51,14 @@ impl Driver {
                     let _ = answer.send(left);
                     return;
                 }
-                Either::Left(Err(_)) => {
+                Either::Left(None) => {
                     self.end(Loss::Left).await;
                     self.status.send_replace(Status::Left);
                     return;
                 }
                 Either::Right(why) => {
                     if let Some(current) = &self.current {
-                        tracing::warn!(node = %current.incarnation.node, ?why, "lost the membership; joining anew");
+                        tracing::warn!(node = %current.node(), ?why, "lost the membership; joining anew");
                     }
                     self.status.send_replace(Status::Joining);
                     self.end(why).await;
@@ -77,7 +67,7 @@ impl Driver {
         }
     }
 
-    /// Joins if that is to be done, and watches until the membership is lost.
+    /// Joins if that is to be done, and works until the membership is lost.
     async fn live(&mut self) -> Loss {
         while self.current.is_none() {
             if let Err(error) = self.join().await {
@@ -85,10 +75,13 @@ impl Driver {
                 seam::sleep(beat_interval(self.node.config.lease)).await;
             }
         }
-        let Some(current) = &self.current else { return Loss::NotJoined };
-        let life = current.incarnation.life.clone();
-        match either(life.ended(), self.watch()).await {
-            Either::Left(why) | Either::Right(why) => why,
+        let Some(tenure) = &self.current else { return Loss::NotJoined };
+        let life = tenure.incarnation.life.clone();
+        let watch = either(views(&self.node, &self.asked, tenure), Deaths::new(&self.node, tenure, &self.former).run());
+        let mover = Mover { node: &self.node, asked: &self.asked, tenure };
+        match either(life.ended(), either(watch, mover.run())).await {
+            Either::Left(why) | Either::Right(Either::Right(why)) => why,
+            Either::Right(Either::Left(Either::Left(why) | Either::Right(why))) => why,
         }
     }
 
@@ -100,6 +93,21 @@ impl Driver {
         self.former.insert(life.node);
         self.node.host.drop_all(why).await;
     }
+}
+
+/// Ends when it is time to go: with who waits for that, once everything is given away or the time for it is over, or there
+/// is nothing to be given away; with nobody where the handle was dropped.
+async fn ready_to_leave(
+    leaving: oneshot::Receiver<Leaving>,
+    mut status: channel::Receiver<Status>,
+    deadline: std::time::Duration,
+) -> Option<Leaving> {
+    let answer = leaving.await.ok()?;
+    let nothing_left = status.wait_for(|status| !matches!(status, Status::Member { .. }) || status.is_drained());
+    if seam::within(deadline, nothing_left).await.is_none() {
+        tracing::warn!("not everything could be given away within {deadline:?}; leaving all the same");
+    }
+    Some(answer)
 }
 
 impl Drop for Driver {

@@ -1,14 +1,15 @@
 //! Joining: journals and a first heartbeat, then one swap of the view.
 
-use std::{collections::BTreeSet, sync::Arc};
-
 use dna_core::{NodeId, Timestamp, fault_point};
 use futures_util::future::Either;
 
-use super::driver::{Current, Driver, either};
+use super::{
+    driver::{Driver, either},
+    tenure::Tenure,
+};
 use crate::{
     beats::{Beats, Probe},
-    decide::{self, Detector, Lease},
+    decide::{self, Lease},
     error::StartError,
     host::{Incarnation, Loss},
     lease::LeaseHandle,
@@ -25,7 +26,7 @@ impl Driver {
     /// Joins under a fresh id, and takes over what this process had under its former ones, or another one that had its
     /// address.
     pub(super) async fn join(&mut self) -> Result<(), StartError> {
-        let me = self.member(NodeId::new());
+        let me = self.member(self.node.seam.fresh_id());
         let seen = self.node.register.read().await?;
         // Found before anything is made that would have to stay for ever.
         decide::join(seen.as_ref(), &me, &self.node.settings, Timestamp::ZERO)?.encode()?;
@@ -57,7 +58,7 @@ impl Driver {
         Member {
             id,
             address: self.node.address,
-            state: MemberState::Active,
+            state: if self.asked.drains() { MemberState::Draining } else { MemberState::Active },
             types: config.types.iter().map(|(kind, (version, _))| (kind.clone(), *version)).collect(),
             lanes: config.lanes,
             protocol: PROTOCOL,
@@ -110,13 +111,7 @@ impl Driver {
 
     fn became_member(&mut self, incarnation: Incarnation, seen: Seen) {
         tracing::info!(node = %incarnation.node, version = seen.version, "joined the cluster");
-        let gained = decide::shard_changes(None, &seen.view, incarnation.node).gained;
-        incarnation.journals.raise_timestamp(seen.view.ts());
-        self.node.host.own(&gained);
-        let detector = Detector::default();
-        let seen = Arc::new(seen);
-        self.current = Some(Current { incarnation, seen, detector, reported: BTreeSet::new() });
-        self.publish();
+        self.current = Some(Tenure::begin(&self.node, incarnation, seen, self.status.clone()));
     }
 }
 

@@ -1,25 +1,35 @@
 //! A membership: this process as a node of a cluster, from its first joining to its leave, under one id after the other.
 //! Only does what [`decide`](crate::decide) says.
 
+mod asked;
 mod driver;
 mod join;
 mod leave;
+mod moves;
+mod tenure;
 mod watch;
 
 use std::{
+    future::Future,
+    io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    time::Duration,
 };
 
 use dna_core::{ClusterStore, NodeId, Shard};
 use tokio::sync::{oneshot, watch as channel};
 
-use self::driver::{Driver, Request};
+use self::{
+    asked::Asked,
+    driver::{Driver, Leaving},
+};
 use crate::{
     config::Config,
     decide::beat_interval,
     error::{LeaveError, StartError},
     host::Host,
+    members::{Members, MembersWatch},
     register::Register,
     seam::{self, Seam},
     view::{Machine, Owner, Seen, Settings},
@@ -27,14 +37,16 @@ use crate::{
 
 /// This process as a node of a cluster.
 ///
-/// It joins when it is started; beats, watches the others and takes over from the dead; joins again under a new id when
-/// it has lost its membership; and leaves when it is told to. Dropped without [`leave`](Membership::leave) it just ends,
-/// and the others take over once its lease has run out.
+/// It joins when it is started; beats, watches the others and takes over from the dead; gives shards to newcomers that
+/// they belong to; joins again under a new id when it has lost its membership; and leaves when it is told to. Dropped
+/// without [`leave`](Membership::leave) it just ends, and the others take over once its lease has run out.
 #[derive(Debug)]
 pub struct Membership {
     address: SocketAddr,
     status: channel::Receiver<Status>,
-    requests: Option<oneshot::Sender<Request>>,
+    asked: Arc<Asked>,
+    leaving: Option<oneshot::Sender<Leaving>>,
+    listener: Arc<TcpListener>,
 }
 
 /// What a membership is at present.
@@ -52,6 +64,15 @@ pub enum Status {
     Joining,
     /// No member any more: it has left.
     Left,
+}
+
+impl Status {
+    /// Whether it is a member that takes no shards, and has none.
+    fn is_drained(&self) -> bool {
+        let Status::Member { node, seen } = self else { return false };
+        let drains = seen.view.member(*node).is_some_and(|member| !member.is_active());
+        drains && seen.view.shards_of(*node).next().is_none()
+    }
 }
 
 impl Membership {
@@ -73,6 +94,7 @@ impl Membership {
         let seam = seam_for(&config).ok_or(StartError::NoRuntime)?;
         let in_use = |error| StartError::Address { address: config.listen, error };
         let (listener, address) = seam::listen(config.listen).map_err(in_use)?;
+        let listener = Arc::new(listener);
         let settings = Settings {
             shards: config.shards,
             agreement: store.agreement(),
@@ -89,18 +111,59 @@ impl Membership {
             settings,
             address,
             machine: Machine::of_this_process(),
-            _listener: listener,
+            _listener: listener.clone(),
         };
-        let mut driver = Driver::new(node, status_sender);
+        let asked = Arc::new(Asked::default());
+        let mut driver = Driver::new(node, asked.clone(), status_sender);
         driver.join().await?;
-        let (requests, receiver) = oneshot::channel();
+        let (leaving, receiver) = oneshot::channel();
         seam.spawn(driver.run(receiver));
-        Ok(Membership { address, status, requests: Some(requests) })
+        Ok(Membership { address, status, asked, leaving: Some(leaving), listener })
     }
 
     /// Where this process listens, as the other members see it.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The socket that this process listens on, which nobody else can bind; nobody accepts on it here. A clone: drop it no
+    /// later than the membership ends, since the others take a node for gone whose address can be bound.
+    ///
+    /// # Errors
+    /// Where the system has no more file descriptors.
+    pub fn listener(&self) -> io::Result<TcpListener> {
+        self.listener.try_clone()
+    }
+
+    /// The cluster as this process has seen it last.
+    pub fn members(&self) -> Members {
+        Members::of(&self.status.borrow())
+    }
+
+    /// Follows the cluster as this process sees it.
+    pub fn watch(&self) -> MembersWatch {
+        MembersWatch::new(self.status.clone())
+    }
+
+    /// Has the view read now, because a newer one is said to be there, and waits until one of at least this version is
+    /// known, or the read has ended without it: a version that does not exist is not waited for, nor is a database that is
+    /// away, nor that this process is a member again. What is known then. Many who ask at once cause one read.
+    ///
+    /// # Cancel safety
+    /// Safe: the view is read all the same.
+    pub fn refresh(&self, version: u64) -> impl Future<Output = Members> + Send + use<> {
+        let (asked, mut status) = (self.asked.clone(), self.status.clone());
+        async move {
+            let is_known = |status: &Status| match status {
+                Status::Member { seen, .. } => seen.version >= version,
+                _ => true,
+            };
+            if !is_known(&status.borrow_and_update()) {
+                let number = asked.want_read();
+                driver::either(asked.read(number), status.wait_for(is_known)).await;
+            }
+            Members::of(&status.borrow())
+        }
     }
 
     /// What it is at present.
@@ -116,7 +179,8 @@ impl Membership {
         }
     }
 
-    /// Who owns a shard, by the last view that was read. Nobody while this process is no member.
+    /// Who owns a shard, by the last view that was read. Nobody while this process is no member. A shard that this process
+    /// is just giving away is its own until that is done, though it serves it no more.
     pub fn owner(&self, shard: Shard) -> Owner {
         match &*self.status.borrow() {
             Status::Member { node, seen } => seen.view.owner(shard, *node),
@@ -135,7 +199,38 @@ impl Membership {
         found.unwrap_or_else(|_| self.status())
     }
 
-    /// Leaves the cluster: ends what runs, gives the shards to the others, and goes.
+    /// Takes no more shards from now on, and gives away all that it has, batch by batch; ends when it has none. It stays a
+    /// member that serves nothing, also where it has to join again, until it [leaves](Membership::leave). What no active
+    /// member can take is nobody's until one joins. An actor that does not end keeps its shard here, served in between
+    /// tries: who has no patience leaves.
+    ///
+    /// # Errors
+    /// [`LeaveError::NotAMember`] where it has left.
+    ///
+    /// # Cancel safety
+    /// Dropping it cancels nothing: once polled, the node drains.
+    pub fn drain(&self) -> impl Future<Output = Result<(), LeaveError>> + Send + use<> {
+        let (asked, mut status) = (self.asked.clone(), self.status.clone());
+        async move {
+            asked.drain();
+            let is_over = |status: &Status| status.is_drained() || matches!(status, Status::Left);
+            let is_drained = status.wait_for(is_over).await.is_ok_and(|status| status.is_drained());
+            if is_drained { Ok(()) } else { Err(LeaveError::NotAMember) }
+        }
+    }
+
+    /// [Drains](Membership::drain) for so long at the most; whether it has no shards then. It goes on draining if it has.
+    ///
+    /// # Cancel safety
+    /// As that of [`drain`](Membership::drain).
+    pub fn drain_within(&self, deadline: Duration) -> impl Future<Output = bool> + Send + use<> {
+        let drained = self.drain();
+        async move { matches!(seam::within(deadline, drained).await, Some(Ok(()))) }
+    }
+
+    /// Leaves the cluster: gives the shards away batch by batch, as [`drain`](Membership::drain) does, for as long as
+    /// [`release_deadline`](Config::release_deadline) says; ends what still runs; and goes. Whatever it still owns then
+    /// goes to the others with it.
     ///
     /// # Errors
     /// [`LeaveError`]. What ran has ended all the same, and the others take over once the lease has run out.
@@ -144,9 +239,10 @@ impl Membership {
     /// Dropping it cancels nothing: the node still leaves.
     pub async fn leave(mut self) -> Result<(), LeaveError> {
         let (answer, left) = oneshot::channel();
-        if let Some(requests) = self.requests.take() {
+        self.asked.drain();
+        if let Some(leaving) = self.leaving.take() {
             // A driver that is gone answers nothing, and this is told below.
-            let _ = requests.send(Request::Leave(answer));
+            let _ = leaving.send(answer);
         }
         left.await.unwrap_or(Err(LeaveError::NotAMember))
     }
@@ -166,12 +262,16 @@ struct Node {
     address: SocketAddr,
     machine: Option<Machine>,
     /// Tells others on this machine, as long as it is there, that something may still run here.
-    _listener: TcpListener,
+    _listener: Arc<TcpListener>,
 }
 
 #[cfg(feature = "testing")]
 fn seam_for(config: &Config) -> Option<Seam> {
-    if config.simulated { Seam::simulated() } else { Seam::current() }
+    let seam = if config.simulated { Seam::simulated() } else { Seam::current() }?;
+    Some(match config.seed {
+        Some(seed) => seam.with_seed(seed),
+        None => seam,
+    })
 }
 
 #[cfg(not(feature = "testing"))]

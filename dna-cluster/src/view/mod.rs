@@ -107,6 +107,16 @@ impl View {
         self.all_shards().filter(|(_, owned)| owned.owner.is_none()).map(|(shard, _)| shard)
     }
 
+    /// Since when `node` owns `shard`, if it does.
+    pub(crate) fn epoch_of(&self, shard: Shard, node: NodeId) -> Option<u64> {
+        self.owned(shard).filter(|owned| owned.owner == Some(node)).map(|owned| owned.epoch)
+    }
+
+    /// The owner of every shard, in the order of the shards.
+    pub fn owners(&self) -> impl Iterator<Item = Option<NodeId>> {
+        self.shards.iter().map(|owned| owned.owner)
+    }
+
     fn all_shards(&self) -> impl Iterator<Item = (Shard, Owned)> {
         (0..).map(Shard).zip(self.shards.iter().copied())
     }
@@ -136,12 +146,12 @@ impl View {
         }
     }
 
-    /// Gives a shard to a member, as of `version`.
-    pub(crate) fn give(&mut self, shard: Shard, to: NodeId, version: u64) {
-        assert!(self.members.contains_key(&to), "an owner is a member");
+    /// Gives a shard to a member, or to nobody, as of `version`.
+    pub(crate) fn give(&mut self, shard: Shard, to: Option<NodeId>, version: u64) {
+        assert!(to.is_none_or(|to| self.members.contains_key(&to)), "an owner is a member");
         let owned = usize::try_from(shard.0).ok().and_then(|index| self.shards.get_mut(index));
         if let Some(owned) = owned {
-            *owned = Owned { owner: Some(to), epoch: version };
+            *owned = Owned { owner: to, epoch: version };
         }
     }
 
@@ -156,11 +166,20 @@ impl View {
         }
     }
 
-    /// Which of the active members should own `shard`: of those that know all of `types`; of all where none does.
+    /// Which of the active members that know all of `types` should own `shard`. Those without a weight should not.
+    pub(crate) fn preferred_owner(&self, shard: Shard, types: &BTreeMap<String, u32>) -> Option<NodeId> {
+        let knowing = self.members().filter(|member| member.is_active() && member.knows(types));
+        rendezvous(shard, knowing.map(|member| (member.id, member.weight)))
+    }
+
+    /// Which of the active members is to own a `shard` that its owner lets go of: of those that know all of `types`; of
+    /// all where none does. One without a weight where there is no other.
     pub(crate) fn best_owner(&self, shard: Shard, types: &BTreeMap<String, u32>) -> Option<NodeId> {
         let active = || self.members().filter(|member| member.is_active());
-        let candidate = |member: &Member| (member.id, member.weight);
-        rendezvous(shard, active().filter(|member| member.knows(types)).map(candidate))
-            .or_else(|| rendezvous(shard, active().map(candidate)))
+        let alike = |member: &Member| (member.id, 1);
+        self.preferred_owner(shard, types)
+            .or_else(|| rendezvous(shard, active().filter(|member| member.knows(types)).map(alike)))
+            .or_else(|| rendezvous(shard, active().map(|member| (member.id, member.weight))))
+            .or_else(|| rendezvous(shard, active().map(alike)))
     }
 }

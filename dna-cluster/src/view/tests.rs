@@ -20,7 +20,7 @@ use crate::{
 fn sample() -> View {
     let mut seen = joined(3, [member(1), Member { machine: None, lanes: 2.try_into().unwrap(), ..member(2) }]);
     seen.view.set_state(node(2), MemberState::Draining);
-    seen.view.give(Shard(2), node(2), 300);
+    seen.view.give(Shard(2), Some(node(2)), 300);
     seen.view.raise_ts(ts(70_000));
     seen.view.shards[0].owner = None;
     seen.view

@@ -1,5 +1,5 @@
-//! Random runs: three processes that count, with requests and answers lost, late and doubled, pauses, deaths, leaves and
-//! restarts. No number is given out twice, and none is lost.
+//! Random runs: three processes that count, with requests and answers lost, late and doubled, pauses, deaths, moves,
+//! drains, leaves and restarts. No number is given out twice, and none is lost.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,7 +8,7 @@ use dna_core::{
     testing::{Fate, FaultPlan, RequestKind, Rule},
 };
 
-use super::support::{LEASE, SHARDS, TestNode};
+use super::support::{LEASE, SHARDS, TestNode, config};
 
 const SEEDS: u64 = 20;
 const STEPS: u64 = 150;
@@ -25,22 +25,28 @@ impl Random {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_number_is_given_out_twice_and_none_is_lost() {
+/// Each run has a runtime of its own: what it leaves behind ends with it.
+fn run_alone(seed: u64, database: MemoryCluster) -> Result<u64, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(run(seed, database))
+}
+
+#[test]
+fn no_number_is_given_out_twice_and_none_is_lost() {
     let mut counted = 0;
     for seed in 0..SEEDS {
-        counted += run(seed, MemoryCluster::new()).await.unwrap();
+        counted += run_alone(seed, MemoryCluster::new()).unwrap();
     }
     println!("{SEEDS} runs of {STEPS} steps, {counted} numbers given out");
     assert!(counted > SEEDS * STEPS / 4, "the runs get something done: {counted}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_database_that_breaks_a_rule_is_caught() {
-    for rule in [Rule::SealedRefuses, Rule::Replay, Rule::RowsGoByTimestamp] {
+#[test]
+fn a_database_that_breaks_a_rule_is_caught() {
+    for rule in [Rule::SealedRefuses, Rule::Replay, Rule::RowsGoByTimestamp, Rule::DrainWaits] {
         let mut caught = None;
         for seed in 0..SEEDS * 5 {
-            if let Err(found) = run(seed, MemoryCluster::without(rule)).await {
+            if let Err(found) = run_alone(seed, MemoryCluster::without(rule)) {
                 caught = Some(found);
                 break;
             }
@@ -55,7 +61,7 @@ async fn run(seed: u64, database: MemoryCluster) -> Result<u64, String> {
     let mut random = Random(seed);
     let mut nodes = Vec::new();
     for _ in 0..3 {
-        nodes.push(TestNode::start(&database).await);
+        nodes.push(start(&database, &mut random).await);
     }
     for node in &nodes {
         unsettle(node, random.below(u64::MAX));
@@ -65,7 +71,14 @@ async fn run(seed: u64, database: MemoryCluster) -> Result<u64, String> {
         let index = usize::try_from(random.below(3)).unwrap();
         match random.below(40) {
             0 => nodes.remove(index).die(),
-            1 => drop(nodes.remove(index).leave().await),
+            1 => {
+                let node = nodes.remove(index);
+                if random.below(2) == 0 {
+                    // With an end: it may not be able to give anything away.
+                    let _ = tokio::time::timeout(LEASE, node.membership.drain()).await;
+                }
+                let _ = node.leave().await;
+            }
             2 => nodes[index].faults().hold([RequestKind::Beat, RequestKind::Append]),
             3 => nodes[index].faults().cut(),
             4..10 => {
@@ -73,7 +86,9 @@ async fn run(seed: u64, database: MemoryCluster) -> Result<u64, String> {
                 nodes[index].faults().deliver_stranded();
                 unsettle(&nodes[index], random.below(u64::MAX));
             }
-            10..16 => tokio::time::sleep(Duration::from_millis(random.below(2000))).await,
+            10 => tokio::time::sleep(LEASE * 3).await,
+            16 => nodes[index].faults().hold([RequestKind::StoreRows]),
+            11..16 => tokio::time::sleep(Duration::from_millis(random.below(2000))).await,
             _ => {
                 let shard = Shard(u32::try_from(random.below(u64::from(SHARDS))).unwrap());
                 for node in &nodes {
@@ -84,7 +99,7 @@ async fn run(seed: u64, database: MemoryCluster) -> Result<u64, String> {
             }
         }
         while nodes.len() < 3 {
-            nodes.push(TestNode::start(&database).await);
+            nodes.push(start(&database, &mut random).await);
         }
     }
     settle(&nodes).await.map_err(|what| format!("seed {seed}: {what}"))?;
@@ -112,6 +127,12 @@ async fn run(seed: u64, database: MemoryCluster) -> Result<u64, String> {
         node.leave().await.map_err(|error| format!("seed {seed}: {error}"))?;
     }
     Ok(total)
+}
+
+/// A node whose id follows from the seed of the run.
+async fn start(database: &MemoryCluster, random: &mut Random) -> TestNode {
+    let config = config().seed(random.below(u64::MAX));
+    TestNode::start_with(database.another(), config).await.unwrap()
 }
 
 /// Lets requests go astray.

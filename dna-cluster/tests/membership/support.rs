@@ -1,6 +1,11 @@
 //! Nodes for the tests: a membership whose host keeps a counter for each shard, in the journals that it is given.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
 
 use dna_cluster::{Config, Host, Incarnation, LeaveError, Loss, Membership, Owner, Placement, StartError, Status};
 use dna_core::{
@@ -64,6 +69,16 @@ fn counter(shard: Shard) -> ActorName {
 impl Counters {
     pub fn events(&self) -> Vec<Event> {
         self.state.lock().events.clone()
+    }
+
+    /// As long as this is there, what runs does not end.
+    pub async fn keep_busy(&self) -> impl Drop {
+        self.committing.lock().await
+    }
+
+    /// The shards whose counters it runs, or would at once.
+    pub fn active(&self) -> BTreeSet<Shard> {
+        self.state.lock().active.keys().copied().collect()
     }
 
     /// Reads the counter of a shard, as an actor would that is started for it.

@@ -2,7 +2,7 @@
 
 use dna_cluster::{
     View,
-    decide::{self, LeaveStep, NextSwap, TakeoverStep},
+    decide::{self, LeaveStep, Move, NextSwap, TakeoverStep},
 };
 use dna_core::{Shard, Timestamp};
 
@@ -43,7 +43,8 @@ pub enum Action {
     HandOver {
         node: usize,
         key: usize,
-        to: usize,
+        /// Nobody where no member is active.
+        to: Option<usize>,
     },
     /// Only without its rule.
     GiveUpSwap(usize),
@@ -179,13 +180,16 @@ impl Protocol {
             let is_stored = lane.unstored.iter().all(|(_, of, _)| *of != key);
             if !lane.holds(key) && (is_stored || !self.rules.on(Rule::StoredBeforeMove)) {
                 let takers = others().filter(|other| member(*other).is_some_and(|member| member.is_active()));
-                actions.extend(takers.map(|to| Action::HandOver { node: index, key, to }));
+                actions.extend(takers.map(|to| Action::HandOver { node: index, key, to: Some(to) }));
+                if !node.seen.view().members().any(|member| member.is_active()) {
+                    actions.push(Action::HandOver { node: index, key, to: None });
+                }
             }
         }
-        if self.leaves && !node.leaving {
+        if self.leaves && !node.draining {
             actions.push(Action::Drain(index));
         }
-        if node.leaving && is_idle {
+        if node.draining && is_idle {
             actions.push(Action::Leave(index));
         }
     }
@@ -254,6 +258,8 @@ impl Protocol {
             Action::Leave(index) => {
                 let step = decide::leave(world.nodes[index].seen.seen(), id(index), true, None);
                 if matches!(step, LeaveStep::SealAndReplay(_)) {
+                    world.nodes[index].released = true;
+                    world.nodes[index].memory.fill(None);
                     self.seal(world, index, index);
                 }
             }
@@ -266,7 +272,8 @@ impl Protocol {
         world.nodes[index] = Node {
             up: false,
             fresh: false,
-            leaving: false,
+            draining: false,
+            released: false,
             expired: true,
             seen: Shown::new(0, View::empty(settings)),
             own: vec![None; self.keys],
@@ -285,7 +292,7 @@ impl Protocol {
             return false;
         };
         let node = &mut world.nodes[index];
-        node.leaving = !member.is_active();
+        node.draining = !member.is_active();
         if self.rules.on(Rule::ClockAboveView) {
             node.clock = node.clock.max(view.view().ts().as_micros());
         }
@@ -297,9 +304,6 @@ impl Protocol {
         for (Shard(shard), epoch) in changes.gained {
             node.own[shard as usize] = Some(epoch);
             node.memory[shard as usize] = None;
-        }
-        if node.leaving {
-            node.memory.fill(None);
         }
         node.seen = view;
         true
@@ -335,11 +339,12 @@ impl Protocol {
         }
     }
 
-    fn hand_over(&self, world: &mut World, index: usize, key: usize, to: usize) {
+    fn hand_over(&self, world: &mut World, index: usize, key: usize, to: Option<usize>) {
         let node = &mut world.nodes[index];
         node.memory[key] = None;
         let (Some(epoch), last) = (node.own[key], node.clock) else { return };
-        let moved = (Shard(u32::try_from(key).unwrap()), epoch, id(to));
+        let shard = Shard(u32::try_from(key).unwrap());
+        let moved = Move { shard, epoch, to: to.map(id) };
         if let Some(view) = decide::hand_over(node.seen.seen(), id(index), &[moved], ts(last)) {
             let change = Change::HandOver { from: index, to, shard: key, ts: last };
             swap(world, index, change, view, Some(key));

@@ -122,7 +122,7 @@ fn found(checker: &impl Checker<Protocol>, world: &World) -> String {
 #[test]
 fn an_exploration_comes_by_all_that_a_node_does() {
     type Seen = (&'static str, fn(&World) -> bool);
-    let expected: [Seen; 6] = [
+    let expected: [Seen; 8] = [
         ("a shard changes hands twice", |world| world.database.view.version() >= 4 && world.highest(0) >= 2),
         ("a takeover replays", |world| {
             world.nodes.iter().any(|node| matches!(&node.doing, Doing::Replaying { rows, .. } if !rows.is_empty()))
@@ -136,10 +136,17 @@ fn an_exploration_comes_by_all_that_a_node_does() {
             world.nodes.iter().zip(sealed).any(|(node, sealed)| sealed && node.lanes[0].under_way.is_some())
         }),
         ("a node has left", |world| world.database.view.view().members().count() == 1),
+        ("a node that drains counts", |world| {
+            world.nodes.iter().any(|node| node.up && node.draining && node.lanes[0].under_way.is_some())
+        }),
+        ("a shard is nobody's", |world| {
+            world.database.view.view().members().count() > 0
+                && world.database.view.view().shards_without_owner().count() > 0
+        }),
         ("all is counted", |world| world.highest(0) == 3),
     ];
     let protocol = Protocol { pipelined: true, leaves: true, ..small() };
-    let mut found = [false; 6];
+    let mut found = [false; 8];
     let (mut states, hasher) = (HashSet::new(), RandomState::new());
     let mut todo = VecDeque::from(protocol.init_states());
     while let Some(world) = todo.pop_front() {

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dna_cluster::{View, decide};
+use dna_cluster::{
+    View,
+    decide::{self, Move},
+};
 use dna_core::{Shard, Timestamp};
 
 use super::{
@@ -40,7 +43,7 @@ pub struct Journal {
 /// What a swap is to do. With the version in its condition only its outcome counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
-    HandOver { from: usize, to: usize, shard: usize, ts: u64 },
+    HandOver { from: usize, to: Option<usize>, shard: usize, ts: u64 },
     TakeOver { by: usize, dead: usize, last: u64, ts: u64 },
     Join { who: usize },
     Drain { who: usize },
@@ -134,7 +137,7 @@ impl Database {
         match *change {
             Change::HandOver { from, to, shard, ts: last } => {
                 let epoch = self.view.epoch(shard, from)?;
-                let moved = (Shard(u32::try_from(shard).unwrap()), epoch, id(to));
+                let moved = Move { shard: Shard(u32::try_from(shard).unwrap()), epoch, to: to.map(id) };
                 decide::hand_over(seen, id(from), &[moved], ts(last))
             }
             Change::TakeOver { by, dead, last, ts: own } => {

@@ -179,7 +179,8 @@ impl Model for Protocol {
         let node = |index: usize| Node {
             up: index < self.members,
             fresh: index >= self.members,
-            leaving: false,
+            draining: false,
+            released: false,
             expired: false,
             seen: view.clone(),
             own: (0..self.keys).map(|key| view.epoch(key, index)).collect(),

@@ -12,8 +12,10 @@ pub struct Node {
     pub up: bool,
     /// It was never up before: it may join.
     pub fresh: bool,
-    /// It is draining, and runs nothing any more.
-    pub leaving: bool,
+    /// It is draining: nobody gives it anything, and it runs what it has until it has given it away.
+    pub draining: bool,
+    /// It runs nothing any more, and is about to leave.
+    pub released: bool,
     /// Its lease has run out.
     pub expired: bool,
     /// The view that it read last.
@@ -69,7 +71,7 @@ impl Node {
             Doing::Swapping { resting, .. } => *resting == Some(key),
             _ => false,
         };
-        self.up && !self.leaving && self.own[key].is_some() && !rests
+        self.up && !self.released && self.own[key].is_some() && !rests
     }
 }
 

@@ -124,7 +124,8 @@ async fn serve(what: &str) {
                 let store: Arc<dyn ClusterStore> = Arc::new(store);
                 node = Some(loop {
                     let builder = Node::builder().store(store.clone()).listen(listen.parse().unwrap()).lease(LEASE);
-                    let builder = builder.journal_lanes(lanes.parse().unwrap());
+                    // Without a weight a register moves only when its owner leaves or dies, which is what the tests are about.
+                    let builder = builder.weight(0).journal_lanes(lanes.parse().unwrap());
                     match builder.call_timeout(CALL_TIMEOUT).actor::<Register>().start().await {
                         Ok(node) => break node,
                         // On a busy machine a lease is short.

@@ -63,7 +63,8 @@ impl TestNode {
     ) -> Arc<Self> {
         let (link, registers) = (database.another(), Arc::new(registers));
         link.faults().set_clock_offset(clock_offset);
-        let config = Config::new(([127, 0, 0, 1], 0).into()).actor_type(TYPE.0, 1, TYPE.1).simulated();
+        // Without a weight nothing moves to anybody, but for what nobody else can take.
+        let config = Config::new(([127, 0, 0, 1], 0).into()).actor_type(TYPE.0, 1, TYPE.1).weight(0).simulated();
         let membership = Membership::start(Arc::new(link.clone()), registers.clone(), config).await.unwrap();
         Arc::new(TestNode { name, link, registers, membership, recorder: recorder.clone() })
     }

@@ -126,7 +126,8 @@ async fn put(client: <Table as dna::Actor>::Client, done: Arc<Done>) -> Result<u
         client.put(puts % PUT_KEYS, VALUE).await?;
         puts += 1;
         let latency = nanoseconds(before.elapsed()).max(1);
-        done.latencies.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(latency);
+        let recorded = done.latencies.lock().unwrap_or_else(PoisonError::into_inner).record(latency);
+        recorded.map_err(|error| Error::Invariant(error.to_string()))?;
     }
     Ok(puts.min(PUT_KEYS))
 }
@@ -206,9 +207,12 @@ fn check(parts: &[Part]) -> Result<(), Error> {
 }
 
 fn record(board: &mut Board, seconds: u32, parts: &[Part], drained: Duration, held: Held) {
+    let spec = |unit, what: &str| {
+        let name = format!("full load for {seconds} s, {what}");
+        Spec { name: name.clone(), ..Spec::new(0, Class::Database, unit, name) }
+    };
     let mut add = |unit, name: &str, value: &dyn Fn(&Part) -> Option<f64>| {
-        let spec = Spec::new(0, Class::Database, unit, format!("full load for {seconds} s, {name}"));
-        board.row(spec).ours.extend(parts.iter().filter_map(value));
+        board.row(spec(unit, name)).ours.extend(parts.iter().filter_map(value));
     };
     add(Unit::PerSecond, "casts on one actor", &|part| Some(part.casts_rate));
     add(Unit::PerSecond, "puts of 64 callers on 64 actors", &|part| Some(part.puts_rate));
@@ -220,9 +224,8 @@ fn record(board: &mut Board, seconds: u32, parts: &[Part], drained: Duration, he
     add(Unit::Seconds, "longest lag of rows in each part", &|part| Some(part.lag.age.as_secs_f64()));
     add(Unit::Slots, "slots of the journal", &|part| part.held.map(|held| number(held.slots)));
     add(Unit::Bytes, "bytes in these slots", &|part| part.held.map(|held| number(held.bytes)));
-    let end = |unit, name: &str| Spec::new(0, Class::Database, unit, format!("full load for {seconds} s, {name}"));
-    board.row(end(Unit::Seconds, "until the last row is stored behind it")).ours.push(drained.as_secs_f64());
-    board.row(end(Unit::Slots, "slots of the journal at the end")).ours.push(number(held.slots));
+    board.row(spec(Unit::Seconds, "until the last row is stored behind it")).ours.push(drained.as_secs_f64());
+    board.row(spec(Unit::Slots, "slots of the journal at the end")).ours.push(number(held.slots));
 
     let line = |value: &dyn Fn(&Part) -> Option<f64>| {
         parts.iter().filter_map(|part| Some((part.at, value(part)?))).collect::<Vec<_>>()

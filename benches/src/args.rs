@@ -20,6 +20,7 @@ use clap::{Parser, ValueEnum};
         6  the memory of an idle actor, at 100,000\n  \
         7  calls that touch no storage, 1 and 64 callers\n  \
         8  growth: the same puts over 1, 10, 1,000 and 100,000 actors\n\n\
+        With `--store scylla`: 1, 2 (1 to 1,024 callers), 3 (64 to 1,024 actors, a caller each), 5, and `--soak`.\n\
         docs/performance.md says what each row means."
 )]
 pub(crate) struct Args {
@@ -42,6 +43,14 @@ pub(crate) struct Args {
     /// How many rounds count, behind one that does not. 5 unless it is said, 1 with `--quick`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: Option<u32>,
+
+    /// Only a full load for so long on `--store scylla`: how far the rows lag, and that nothing grows.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) soak: Option<u32>,
+
+    /// Where the server of `--store scylla` answers. Unless it is said, what `DNA_CQL` says, or else 127.0.0.1:9042.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) cql: Option<String>,
 
     /// Write the figures to this file.
     #[arg(long, value_name = "FILE")]
@@ -75,6 +84,8 @@ pub(crate) enum StoreKind {
     Memory,
     /// A directory on the local disk.
     Embedded,
+    /// A keyspace of ScyllaDB or Apache Cassandra.
+    Scylla,
 }
 
 /// As `dna::Durability`.
@@ -142,6 +153,12 @@ impl Args {
         self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
     }
 
+    /// Where the CQL server answers.
+    pub(crate) fn contact(&self) -> String {
+        let set = self.cql.clone().or_else(|| std::env::var("DNA_CQL").ok());
+        set.unwrap_or_else(|| "127.0.0.1:9042".to_owned())
+    }
+
     pub(crate) fn has_workload(&self, number: u8) -> bool {
         self.workload.is_empty() || self.workload.contains(&number)
     }
@@ -155,6 +172,7 @@ impl Args {
     pub(crate) fn store_line(&self) -> &'static str {
         match (self.store, self.durability) {
             (StoreKind::Memory, _) => "memory store: nothing outlives the process",
+            (StoreKind::Scylla, _) => "CQL store: `Ok` outlives what the server's commit log does",
             (StoreKind::Embedded, DurabilityKind::Fsync) => "embedded store, fsync: `Ok` outlives a power failure",
             (StoreKind::Embedded, DurabilityKind::Buffered) => {
                 "embedded store, buffered: `Ok` outlives the process, not a power failure"
@@ -180,6 +198,15 @@ mod tests {
         assert_eq!((1..=8).filter(|number| args.has_workload(*number)).collect::<Vec<_>>(), [1, 7]);
         assert!(Args::try_parse_from(["bench", "--workload", "9"]).is_err());
         assert!((1..=8).all(|number| Args::parse_from(["bench"]).has_workload(number)));
+    }
+
+    #[test]
+    fn the_server_is_the_one_that_was_said() {
+        let line = ["bench", "--store", "scylla", "--cql", "127.0.0.7:9042", "--soak", "600"];
+        let args = Args::try_parse_from(line).unwrap();
+        assert_eq!((args.store, args.soak), (StoreKind::Scylla, Some(600)));
+        assert_eq!(args.contact(), "127.0.0.7:9042");
+        assert!(Args::try_parse_from(["bench", "--soak", "0"]).is_err());
     }
 
     #[test]

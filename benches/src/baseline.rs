@@ -110,6 +110,8 @@ mod tests {
             reference: Some(reference.to_owned()),
             reference_value: Some(value / ratio),
             ratio: Some(ratio),
+            target: None,
+            met: None,
         }
     }
 

@@ -45,6 +45,7 @@ impl Bench {
     pub(crate) fn class(&self) -> Class {
         match (self.args.store, self.args.durability) {
             (StoreKind::Memory, _) => Class::Memory,
+            (StoreKind::Scylla, _) => Class::Database,
             (StoreKind::Embedded, DurabilityKind::Fsync) => Class::Synced,
             (StoreKind::Embedded, DurabilityKind::Buffered) => Class::Buffered,
         }

@@ -19,14 +19,16 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Looks around. `dir` is where the data files go.
-    pub(crate) fn read(args: &Args, dir: &Path) -> Self {
+    /// `server` is the database, where there is one.
+    pub(crate) fn read(args: &Args, dir: &Path, server: Option<&str>) -> Self {
         let rounds = args.rounds();
+        let server = server.map_or(String::new(), |server| format!("; {server}"));
         let quick = if args.quick { ", --quick: the figures mean little" } else { "" };
         Environment {
             machine: machine(),
             disk: disk(dir),
             date: date(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()),
-            settings: format!("{}; rounds: {rounds}{quick}", args.store_line()),
+            settings: format!("{}{server}; rounds: {rounds}{quick}", args.store_line()),
         }
     }
 

@@ -41,6 +41,21 @@ pub(crate) enum Error {
     /// The rows could not be stored.
     #[error("the rows were not stored: {0}")]
     Drain(String),
+    /// The CQL store could not be opened.
+    #[error(transparent)]
+    Scylla(#[from] dna_storage::ScyllaError),
+    /// The journals of the CQL store could not be opened.
+    #[error(transparent)]
+    Journals(#[from] dna_core::OpenJournalsError),
+    /// A statement of a reference, or one that counts, failed.
+    #[error("{what}: {reason}")]
+    Cql { what: &'static str, reason: String },
+    /// A workload that the store does not have.
+    #[error("workload {0} does not run on `--store scylla`; 1, 2, 3 and 5 do")]
+    NoWorkload(u8),
+    /// A load for so long that the store does not have.
+    #[error("`--soak` goes with `--store scylla`")]
+    NoSoak,
     /// SQLite failed.
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -59,6 +74,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Says what of the database failed.
+    pub(crate) fn cql<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Error::Cql { what, reason: error.to_string() }
+    }
+
     /// Names the file of an error of the operating system.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

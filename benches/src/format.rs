@@ -27,6 +27,14 @@ pub(crate) fn ratio(ratio: f64) -> String {
     }
 }
 
+/// A target, and whether what was found meets it; nothing where there is none.
+pub(crate) fn target(unit: Unit, found: f64, target: Option<f64>, show: impl Fn(f64) -> String) -> String {
+    target.map_or(String::new(), |target| {
+        let met = if unit.meets(found, target) { "met" } else { "MISSED" };
+        format!("{} {} {met}", unit.bound(), show(target))
+    })
+}
+
 /// A whole number, with a space before each three digits.
 pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
@@ -57,6 +65,13 @@ mod tests {
             assert_eq!(value(number, Unit::PerSecond), expected);
         }
         assert_eq!(grouped(-12_345.0), "-12 345");
+    }
+
+    #[test]
+    fn a_target_says_whether_it_is_met() {
+        assert_eq!(target(Unit::PerSecond, 0.7, Some(0.65), ratio), "≥ 0.65 met");
+        assert_eq!(target(Unit::Microseconds, 1.2, Some(1.15), ratio), "≤ 1.15 MISSED");
+        assert_eq!(target(Unit::PerSecond, 0.7, None, ratio), "");
     }
 
     #[test]

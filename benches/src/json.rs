@@ -17,6 +17,12 @@ pub(crate) struct Figure {
     pub(crate) reference: Option<String>,
     pub(crate) reference_value: Option<f64>,
     pub(crate) ratio: Option<f64>,
+    /// What the ratio is to reach, or the value where there is no reference.
+    #[serde(default)]
+    pub(crate) target: Option<f64>,
+    /// Whether it does.
+    #[serde(default)]
+    pub(crate) met: Option<bool>,
 }
 
 /// The figures of a board.
@@ -33,16 +39,24 @@ pub(crate) fn figures(board: &Board) -> Vec<Figure> {
             reference: None,
             reference_value: None,
             ratio: None,
+            target: None,
+            met: None,
         };
-        if row.references.is_empty() {
-            figures.push(bare.clone());
+        let met = |found: Option<f64>, target: Option<f64>| Some(row.spec.unit.meets(found?, target?));
+        if row.references.is_empty() || row.spec.target(None).is_some() {
+            let target = row.spec.target(None);
+            figures.push(Figure { target, met: met(Some(ours.median), target), ..bare.clone() });
         }
         for reference in &row.references {
             let theirs = Summary::of(&reference.values).map(|summary| summary.median);
+            let ratio = row.ratio(reference).map(|ratio| ratio.median);
+            let target = row.spec.target(Some(&reference.name));
             figures.push(Figure {
                 reference: Some(reference.name.clone()),
                 reference_value: theirs,
-                ratio: row.ratio(reference).map(|ratio| ratio.median),
+                ratio,
+                target,
+                met: met(ratio, target),
                 ..bare.clone()
             });
         }
@@ -102,7 +116,10 @@ mod tests {
         let value = serde_json::to_value(&figures[0]).unwrap();
         let mut fields = value.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>();
         fields.sort_unstable();
-        assert_eq!(fields, ["max", "min", "ratio", "reference", "reference_value", "row", "unit", "value"]);
+        assert_eq!(
+            fields,
+            ["max", "met", "min", "ratio", "reference", "reference_value", "row", "target", "unit", "value"]
+        );
     }
 
     #[test]

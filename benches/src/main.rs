@@ -12,6 +12,7 @@ mod args;
 mod baseline;
 mod bench;
 mod child;
+mod cql;
 mod environment;
 mod error;
 mod format;
@@ -32,7 +33,14 @@ use std::{fs, process::ExitCode};
 
 use clap::Parser;
 
-use crate::{args::Args, bench::Bench, environment::Environment, error::Error, row::Board};
+use crate::{
+    args::{Args, StoreKind},
+    bench::Bench,
+    cql::Server,
+    environment::Environment,
+    error::Error,
+    row::Board,
+};
 
 fn main() -> ExitCode {
     match start(Args::parse()) {
@@ -45,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<(), Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(Error::file("the runtime"))?;
     if args.child.is_empty() { runtime.block_on(run(args)) } else { runtime.block_on(child::run(&args)) }
 }
@@ -54,14 +62,22 @@ async fn run(args: Args) -> Result<(), Error> {
     // Read first: a run of minutes is not to end in a file that is not there.
     let baseline = args.baseline.as_deref().map(json::read).transpose()?;
     let bench = Bench::new(args)?;
-    let environment = Environment::read(&bench.args, bench.dir());
+    let server = if bench.args.store == StoreKind::Scylla { Some(Server::connect(&bench.args).await?) } else { None };
+    let about = server.as_ref().map(|server| server.about());
+    let environment = Environment::read(&bench.args, bench.dir(), about.as_deref());
     for (name, value) in environment.lines() {
         println!("{name:<8} {value}");
     }
 
     let mut board = Board::default();
-    for number in (1..=8).filter(|number| bench.args.has_workload(*number)) {
-        workloads::run(&bench, &mut board, number).await?;
+    match server {
+        Some(server) => cql::run(&bench, &server, &mut board).await?,
+        None if bench.args.soak.is_some() => return Err(Error::NoSoak),
+        None => {
+            for number in (1..=8).filter(|number| bench.args.has_workload(*number)) {
+                workloads::run(&bench, &mut board, number).await?;
+            }
+        }
     }
     bench.progress.clear();
     println!("{}", table::tables(&board));

@@ -36,6 +36,30 @@ pub(crate) struct Measured {
     pub(crate) groups: u64,
     /// Of each operation, in nanoseconds; empty where they were not timed one by one.
     pub(crate) latencies: Vec<u64>,
+    /// How far the rows were behind at the most, where that was watched.
+    pub(crate) lag: Lag,
+}
+
+/// How far rows are behind what is committed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Lag {
+    pub(crate) groups: u64,
+    pub(crate) operations: u64,
+    pub(crate) bytes: u64,
+    /// Of the oldest group.
+    pub(crate) age: Duration,
+}
+
+impl Lag {
+    /// The greater of each.
+    pub(crate) fn most(self, other: Self) -> Self {
+        Lag {
+            groups: self.groups.max(other.groups),
+            operations: self.operations.max(other.operations),
+            bytes: self.bytes.max(other.bytes),
+            age: self.age.max(other.age),
+        }
+    }
 }
 
 impl Measured {

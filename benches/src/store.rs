@@ -31,6 +31,7 @@ impl AnyStore {
         Ok(match kind {
             StoreKind::Memory => AnyStore::Memory(Memory::new()),
             StoreKind::Embedded => AnyStore::Embedded(Embedded::options().durability(durability).open(path)?),
+            StoreKind::Scylla => return Err(Error::Invariant("a keyspace has no path".to_owned())),
         })
     }
 

@@ -34,24 +34,27 @@ fn sections(board: &Board) -> Vec<(u8, Class)> {
 fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["row", "", "ratio", "(rounds)", "of", "DNA", "(min – max)", "the reference"]);
+    table.set_header(["row", "", "ratio", "(rounds)", "target", "of", "DNA", "(min – max)", "the reference"]);
     for row in rows {
         let Some(ours) = row.summary() else { continue };
         let unit = row.spec.unit;
         let (value, range) = (format::value(ours.median, unit), range(ours, format::number));
         let (name, direction) = (row.spec.name.as_str(), unit.arrow());
-        if row.references.is_empty() {
-            table.add_row([name, direction, "", "", "", &value, &range, ""]);
+        let alone = row.references.is_empty() || row.spec.target(None).is_some();
+        if alone {
+            let target = format::target(unit, ours.median, row.spec.target(None), format::number);
+            table.add_row([name, direction, "", "", &target, "", &value, &range, ""]);
         }
         for (index, reference) in row.references.iter().enumerate() {
             let (Some(ratio), Some(theirs)) = (row.ratio(reference), Summary::of(&reference.values)) else { continue };
             let own = [name, direction, &value, &range];
-            let [name, direction, value, range] = if index == 0 { own } else { [""; 4] };
+            let [name, direction, value, range] = if index == 0 && !alone { own } else { [""; 4] };
             table.add_row([
                 name,
                 direction,
                 &format::ratio(ratio.median),
                 &self::range(ratio, format::ratio),
+                &format::target(unit, ratio.median, row.spec.target(Some(&reference.name)), format::ratio),
                 &reference.name,
                 value,
                 range,
@@ -59,7 +62,7 @@ fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> Table {
             ]);
         }
     }
-    for index in [2, 3, 5, 6, 7] {
+    for index in [2, 3, 6, 7, 8] {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);
         }

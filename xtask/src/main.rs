@@ -95,6 +95,9 @@ enum Command {
     ///
     /// Builds the benchmark program in release mode and runs it; arguments go on to it. Each row runs beside its limits
     /// in the same run. docs/performance.md says what the rows mean.
+    ///
+    /// With `--store scylla` it needs a CQL server: one that `scylla-up` has started, or another that `--cql` or the
+    /// variable DNA_CQL names; else one is started, and stopped behind the program.
     #[command(
         verbatim_doc_comment,
         after_help = "Examples:\n  \
@@ -103,6 +106,8 @@ enum Command {
         cargo xtask bench --workload 1,2 --json now.json\n  \
         cargo xtask bench --workload 2 --baseline now.json\n  \
         cargo xtask bench --report report.html --svg throughput.svg\n  \
+        cargo xtask bench --store scylla                 on a CQL server, half an hour\n  \
+        cargo xtask bench --store scylla --soak 600      ten minutes of full load on it\n  \
         cargo xtask bench -- --help                      the program's own options\n\n\
         The exit code is that of the program: 0 unless a count was wrong or something failed."
     )]

@@ -45,7 +45,7 @@ impl Limit {
             Class::Synced => &[Limit::Disk, Limit::Log, Limit::Store, Limit::Sqlite],
             Class::Buffered => &[Limit::Log, Limit::Store, Limit::Sqlite],
             Class::Memory => &[Limit::Store, Limit::Channel],
-            Class::Disk | Class::Reads => &[],
+            Class::Disk | Class::Reads | Class::Database => &[],
         }
     }
 

@@ -46,7 +46,7 @@ async fn commit(store: &AnyStore, groups: Vec<Vec<ActorWrites>>) -> Result<Measu
 }
 
 /// The puts of the shape, in its groups: each group goes on with the next actors in turn.
-fn groups(shape: &Shape) -> Result<Vec<Vec<ActorWrites>>, Error> {
+pub(crate) fn groups(shape: &Shape) -> Result<Vec<Vec<ActorWrites>>, Error> {
     let names = (0..shape.actors).map(|index| table(name_of(index))).collect::<Result<Vec<_>, _>>()?;
     let module: Arc<str> = ROWS.into();
     let value = dna::modules::encode_value(&VALUE.to_owned()).map_err(|error| Error::Invariant(error.to_string()))?;

@@ -1,7 +1,7 @@
-//! Lines over two axes of powers of ten, with the least and greatest round as a bar at each point.
+//! Lines over an axis of powers of ten, or of even steps, and one of powers of ten, with the least and greatest round as a bar at each point.
 
 use super::{
-    plots::Plot,
+    plots::{Plot, Scale},
     svg::{Anchor, Drawing, colour},
 };
 use crate::format;
@@ -19,7 +19,10 @@ pub(super) fn draw(plot: &Plot, notes: &[String]) -> Drawing {
     let rows = f64::from(u16::try_from(notes.len()).unwrap_or(u16::MAX));
     let mut drawing = Drawing::new(WIDTH, below + rows * line_height);
     let points = || plot.series.iter().flat_map(|series| &series.points);
-    let x = Axis::around(points().map(|(x, _)| *x));
+    let x = match plot.x_scale {
+        Scale::Powers => Axis::around(points().map(|(x, _)| *x)),
+        Scale::Even => Axis::Even { to: points().map(|(x, _)| *x).fold(1.0, f64::max) },
+    };
     let y = Axis::around(points().flat_map(|(_, y)| [y.min, y.max]));
     let place = |at_x: f64, at_y: f64| (LEFT + x.place(at_x) * PLOT.0, TOP + (1.0 - y.place(at_y)) * PLOT.1);
 
@@ -66,11 +69,15 @@ fn short(value: f64) -> String {
     if value >= 1.0 { format::grouped(value) } else { format!("{value:.3}").trim_end_matches('0').to_owned() }
 }
 
-/// An axis of powers of ten.
+/// How many steps an even axis has.
+const STEPS: u8 = 6;
+
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Axis {
-    from: i32,
-    to: i32,
+enum Axis {
+    /// From one power of ten to another.
+    Powers { from: i32, to: i32 },
+    /// From 0 on.
+    Even { to: f64 },
 }
 
 impl Axis {
@@ -80,24 +87,35 @@ impl Axis {
         let least = powers.iter().copied().fold(f64::INFINITY, f64::min);
         let most = powers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         if powers.is_empty() {
-            return Axis { from: 0, to: 1 };
+            return Axis::Powers { from: 0, to: 1 };
         }
         let (from, to) = (power(least.floor()), power(most.ceil()));
-        Axis { from, to: to.max(from + 1) }
+        Axis::Powers { from, to: to.max(from + 1) }
     }
 
     fn from(self) -> f64 {
-        10_f64.powi(self.from)
+        match self {
+            Axis::Powers { from, .. } => 10_f64.powi(from),
+            Axis::Even { .. } => 0.0,
+        }
     }
 
     /// Where a value stands, between 0 and 1.
     fn place(self, value: f64) -> f64 {
-        let part = (value.max(f64::MIN_POSITIVE).log10() - f64::from(self.from)) / f64::from(self.to - self.from);
+        let part = match self {
+            Axis::Powers { from, to } => {
+                (value.max(f64::MIN_POSITIVE).log10() - f64::from(from)) / f64::from(to - from)
+            }
+            Axis::Even { to } => value / to,
+        };
         part.clamp(0.0, 1.0)
     }
 
-    fn ticks(self) -> impl Iterator<Item = f64> {
-        (self.from..=self.to).map(|power| 10_f64.powi(power))
+    fn ticks(self) -> Vec<f64> {
+        match self {
+            Axis::Powers { from, to } => (from..=to).map(|power| 10_f64.powi(power)).collect(),
+            Axis::Even { to } => (0..=STEPS).map(|step| to * f64::from(step) / f64::from(STEPS)).collect(),
+        }
     }
 }
 
@@ -119,9 +137,16 @@ mod tests {
             (&[], 0, 1),
             (&[0.0, f64::NAN, 20.0], 1, 2),
         ] {
-            assert_eq!(Axis::around(values.iter().copied()), Axis { from, to }, "{values:?}");
+            assert_eq!(Axis::around(values.iter().copied()), Axis::Powers { from, to }, "{values:?}");
         }
-        let axis = Axis { from: 0, to: 4 };
+        let axis = Axis::Powers { from: 0, to: 4 };
         assert_eq!((axis.place(1.0), axis.place(100.0), axis.place(1e9), axis.place(0.0)), (0.0, 0.5, 1.0, 0.0));
+    }
+
+    #[test]
+    fn an_even_axis_begins_at_nothing() {
+        let axis = Axis::Even { to: 600.0 };
+        assert_eq!((axis.from(), axis.place(150.0), axis.place(900.0)), (0.0, 0.25, 1.0));
+        assert_eq!(axis.ticks(), [0.0, 100.0, 200.0, 300.0, 400.0, 500.0, 600.0]);
     }
 }

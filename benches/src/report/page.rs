@@ -2,7 +2,7 @@
 
 use super::{
     bars, line,
-    plots::{plot, plots, ratios},
+    plots::{plot, plots, ratios, timelines},
     svg::{Anchor, Drawing, escape},
 };
 use crate::{
@@ -32,8 +32,8 @@ pub(crate) fn html(board: &Board, environment: &Environment) -> String {
          over the limit's median; the thin line is from the least to the greatest ratio within one round. Durable and \
          not-durable rows stand apart.</p>\n",
     );
-    for plot in plots(board) {
-        page.push_str(&line::draw(&plot, &[]).inline());
+    for plot in plots(board).iter().chain(&timelines(board)) {
+        page.push_str(&line::draw(plot, &[]).inline());
     }
     for (workload, class, ratios) in ratios(board) {
         page.push_str(&format!("<section class=\"{}\">\n<h2>{}</h2>\n", css(class), heading(workload, class)));
@@ -61,7 +61,7 @@ pub(crate) fn readme_svg(board: &Board, environment: &Environment) -> String {
 }
 
 fn css(class: Class) -> &'static str {
-    if class == Class::Synced { "durable" } else { "other" }
+    if matches!(class, Class::Synced | Class::Database) { "durable" } else { "other" }
 }
 
 fn heading(workload: u8, class: Class) -> String {
@@ -71,25 +71,28 @@ fn heading(workload: u8, class: Class) -> String {
 
 fn table<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
     let mut text = String::from(
-        "<table>\n<tr><th>row</th><th>ratio</th><th>of</th><th>DNA</th><th>min – max</th><th>the reference</th></tr>\n",
+        "<table>\n<tr><th>row</th><th>ratio</th><th>target</th><th>of</th><th>DNA</th><th>min – max</th><th>the reference</th></tr>\n",
     );
     for row in rows {
         let Some(ours) = row.summary() else { continue };
         let show = |value| escape(&format::value(value, row.spec.unit));
         let name = escape(&row.spec.name);
         let (value, range) = (show(ours.median), format!("{} – {}", show(ours.min), show(ours.max)));
-        let mut line = |ratio: &str, of: &str, theirs: &str| {
+        let mut line = |ratio: &str, target: &str, of: &str, theirs: &str| {
             text.push_str(&format!(
-                "<tr><td>{name}</td><td class=\"n\">{ratio}</td><td>{of}</td><td class=\"n\">{value}</td>\
+                "<tr><td>{name}</td><td class=\"n\">{ratio}</td><td>{target}</td><td>{of}</td><td class=\"n\">{value}</td>\
                  <td class=\"n\">{range}</td><td class=\"n\">{theirs}</td></tr>\n"
             ));
         };
-        if row.references.is_empty() {
-            line("", "", "");
+        if row.references.is_empty() || row.spec.target(None).is_some() {
+            let target = format::target(row.spec.unit, ours.median, row.spec.target(None), format::number);
+            line("", &escape(&target), "", "");
         }
         for reference in &row.references {
             let (Some(ratio), Some(theirs)) = (row.ratio(reference), Summary::of(&reference.values)) else { continue };
-            line(&format::ratio(ratio.median), &escape(&reference.name), &show(theirs.median));
+            let target = row.spec.target(Some(&reference.name));
+            let target = format::target(row.spec.unit, ratio.median, target, format::ratio);
+            line(&format::ratio(ratio.median), &escape(&target), &escape(&reference.name), &show(theirs.median));
         }
     }
     text + "</table>\n"

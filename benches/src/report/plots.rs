@@ -5,14 +5,24 @@ use crate::{
     row::{Board, Class, Figure, Row},
 };
 
-/// A plot of lines over an axis of powers of ten.
+/// A plot of lines.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plot {
     pub(super) title: String,
     pub(super) x: &'static str,
+    pub(super) x_scale: Scale,
     pub(super) y: &'static str,
     pub(super) class: Class,
     pub(super) series: Vec<Series>,
+}
+
+/// How an axis is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// By powers of ten.
+    Powers,
+    /// Evenly, from 0 on.
+    Even,
 }
 
 /// A line: DNA's is the first one of its plot.
@@ -25,7 +35,17 @@ pub(super) struct Series {
 
 /// Each plot that the board has rows for.
 pub(super) fn plots(board: &Board) -> Vec<Plot> {
-    [Figure::Throughput, Figure::Latency, Figure::Growth].into_iter().filter_map(|figure| plot(board, figure)).collect()
+    let all = [
+        Figure::Throughput,
+        Figure::Latency,
+        Figure::Actors,
+        Figure::GroupSize,
+        Figure::Commits,
+        Figure::LagOperations,
+        Figure::LagSeconds,
+        Figure::Growth,
+    ];
+    all.into_iter().filter_map(|figure| plot(board, figure)).collect()
 }
 
 /// One plot; `None` where the board has no rows for it.
@@ -40,6 +60,11 @@ pub(super) fn plot(board: &Board, figure: Figure) -> Option<Plot> {
     let (title, x, y) = match figure {
         Figure::Throughput => ("Throughput by callers", "callers that wait for their puts", "puts a second"),
         Figure::Latency => ("Latency by callers", "callers that wait for their puts", "µs, median"),
+        Figure::Actors => ("Throughput by actors", "actors, a waiting caller each", "puts a second"),
+        Figure::GroupSize => ("Group size by callers", "callers that wait for their puts", "puts a group"),
+        Figure::Commits => ("Commits by callers", "callers that wait for their puts", "groups a second"),
+        Figure::LagOperations => ("How far rows lag", "callers that wait for their puts", "operations, at the most"),
+        Figure::LagSeconds => ("How long rows lag", "callers that wait for their puts", "seconds, at the most"),
         Figure::Growth => ("Growth: the same puts over more actors", "actors", "µs for a put"),
     };
     let ours = Series { name: "DNA".to_owned(), points: points(&rows, |row| row.summary()) };
@@ -57,7 +82,25 @@ pub(super) fn plot(board: &Board, figure: Figure) -> Option<Plot> {
         }),
     });
     let series = [ours].into_iter().chain(limits).collect();
-    Some(Plot { title: title.to_owned(), x, y, class: first.1.spec.class, series })
+    Some(Plot { title: title.to_owned(), x, x_scale: Scale::Powers, y, class: first.1.spec.class, series })
+}
+
+/// What was seen over the time of a run.
+pub(super) fn timelines(board: &Board) -> Vec<Plot> {
+    let plots = board.timelines.iter().map(|timeline| Plot {
+        title: timeline.title.to_owned(),
+        x: "seconds",
+        x_scale: Scale::Even,
+        y: timeline.y,
+        class: timeline.class,
+        series: timeline.lines.iter().map(|(name, points)| line(name, points)).collect(),
+    });
+    plots.collect()
+}
+
+fn line(name: &str, points: &[(f64, f64)]) -> Series {
+    let points = points.iter().map(|(x, y)| (*x, Summary { median: *y, min: *y, max: *y }));
+    Series { name: name.to_owned(), points: points.collect() }
 }
 
 fn points(rows: &[(u64, &Row)], value: impl Fn(&Row) -> Option<Summary>) -> Vec<(f64, Summary)> {

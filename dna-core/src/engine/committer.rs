@@ -1,7 +1,8 @@
 //! A lane's committer: takes what waits from all actors, commits it as one group, and lets go what waited for it.
 //!
 //! One commit is under way while the next group collects, so a commit is shared by all that came meanwhile, without a
-//! timer. It never guesses: a group whose answer was lost is sent again, with its number, until the answer is definite.
+//! timer. Behind a commit that took long, whoever it answered gets the chance to ask again before the next group is
+//! closed. It never guesses: a group whose answer was lost is sent again, with its number, until the answer is definite.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +18,7 @@ use crate::{
     call_error::Loss,
     limits::{GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX},
     partition::ActorRows,
-    runtime,
+    runtime::{self, Stopwatch},
     store::{ActorWrites, CommitError, Group},
 };
 
@@ -25,6 +26,16 @@ use super::{End, Shared, lane::Lane};
 
 /// How long to wait before a group without an answer is sent again: at first, and at the most.
 const RESEND_PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(1));
+
+/// How much of the time that a commit took may be spent behind it on letting callers ask again: one part of so many.
+const GATHER_PART: u32 = 8;
+
+/// A commit that is shorter is not waited behind: its callers meet in the next one soon enough.
+const GATHER_BEHIND: Duration = Duration::from_micros(250);
+
+/// After how many turns of the others that bring nothing new it is closed. A message needs two: one of the caller that
+/// sends it, one of the actor that handles it.
+const GATHER_IN_VAIN: u32 = 3;
 
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
@@ -61,12 +72,15 @@ impl Committer {
                 continue;
             };
             self.shared.groups.fetch_add(1, Ordering::Relaxed);
+            let took = Stopwatch::start();
             match self.commit(group).await {
                 Ok(()) => {
+                    let took = took.elapsed();
                     self.next += 1;
                     for (rows, upto) in members {
                         rows.settle(upto);
                     }
+                    self.gather(took).await;
                 }
                 Err(CommitError::NotApplied(refusal)) => {
                     tracing::warn!(%refusal, actors = members.len(), "the store refused a group");
@@ -79,6 +93,24 @@ impl Committer {
                 Err(CommitError::Poisoned | CommitError::Unknown) => self.lose(Loss::Poisoned, members, true),
                 Err(CommitError::Closed) => self.lose(Loss::Poisoned, members, false),
             }
+        }
+    }
+
+    /// Lets those who were just answered ask again, for as long as that brings anything. Without it, callers that wait for
+    /// each answer part into two halves for good, one of which is under way while the other one waits: groups are half as
+    /// large as they could be, and each call takes two commits.
+    async fn gather(&self, took: Duration) {
+        if took < GATHER_BEHIND {
+            return;
+        }
+        let clock = Stopwatch::start();
+        let mut waiting = self.shared.uncommitted_bytes();
+        let mut in_vain = 0;
+        while in_vain < GATHER_IN_VAIN && waiting < GROUP_BYTES_MAX && clock.elapsed() < took / GATHER_PART {
+            runtime::yield_now().await;
+            let now = self.shared.uncommitted_bytes();
+            in_vain = if now == waiting { in_vain + 1 } else { 0 };
+            waiting = now;
         }
     }
 

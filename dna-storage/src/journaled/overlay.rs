@@ -19,6 +19,7 @@ pub(super) struct Overlay {
 struct Waiting {
     runs: VecDeque<Arc<Run>>,
     bytes: usize,
+    operations: usize,
 }
 
 /// How much waits to be stored.
@@ -26,6 +27,10 @@ struct Waiting {
 pub(super) struct Lag {
     pub(super) entries: usize,
     pub(super) bytes: usize,
+    /// Puts, deletes and range deletes.
+    pub(super) operations: usize,
+    /// The stamp of the oldest group.
+    pub(super) oldest: Option<u64>,
 }
 
 impl Overlay {
@@ -33,6 +38,7 @@ impl Overlay {
     pub(super) fn push(&self, run: Arc<Run>) {
         let mut waiting = self.waiting.write();
         waiting.bytes += run.bytes();
+        waiting.operations += run.operations();
         waiting.runs.push_back(run);
     }
 
@@ -42,6 +48,7 @@ impl Overlay {
         let mut removed = Vec::new();
         while let Some(run) = waiting.runs.pop_front_if(|run| run.number <= number) {
             waiting.bytes -= run.bytes();
+            waiting.operations -= run.operations();
             removed.push(run);
         }
         drop(waiting);
@@ -78,6 +85,11 @@ impl Overlay {
 
     pub(super) fn lag(&self) -> Lag {
         let waiting = self.waiting.read();
-        Lag { entries: waiting.runs.len(), bytes: waiting.bytes }
+        Lag {
+            entries: waiting.runs.len(),
+            bytes: waiting.bytes,
+            operations: waiting.operations,
+            oldest: waiting.runs.front().map(|run| run.stamp),
+        }
     }
 }

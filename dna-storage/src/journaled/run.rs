@@ -67,6 +67,11 @@ impl Run {
         self.bytes
     }
 
+    /// How many puts, deletes and range deletes it has.
+    pub(super) fn operations(&self) -> usize {
+        self.points.len() + self.ranges.len()
+    }
+
     pub(super) fn ranges(&self) -> &[RowRange] {
         &self.ranges
     }

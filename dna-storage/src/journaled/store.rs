@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    clock::HybridClock,
+    clock::{HybridClock, wall_micros},
     committer::{Committer, Request, Waiting},
     entry::{self, EntryError},
     host::{Host, Worker},
@@ -91,6 +92,10 @@ pub struct JournaledStats {
     pub lag_entries: usize,
     /// What these hold in memory, in bytes.
     pub lag_bytes: usize,
+    /// Puts, deletes and range deletes of these.
+    pub lag_operations: usize,
+    /// How long ago the oldest of these was committed, by the wall clock; zero where none waits.
+    pub lag_age: Duration,
 }
 
 impl<J: Journal, R: Rows> Journaled<J, R> {
@@ -182,6 +187,10 @@ impl<J: Journal, R: Rows> Journaled<J, R> {
             row_failures: read(&counters.row_failures),
             lag_entries: lag.entries,
             lag_bytes: lag.bytes,
+            lag_operations: lag.operations,
+            lag_age: lag
+                .oldest
+                .map_or(Duration::ZERO, |stamp| Duration::from_micros(wall_micros().saturating_sub(stamp))),
         }
     }
 

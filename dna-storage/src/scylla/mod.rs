@@ -48,8 +48,8 @@
 //! # Bounds
 //!
 //! A journal holds 256 groups of 1 MiB of writes at the most and is overwritten in a ring: it neither grows nor gathers
-//! tombstones. A batch of rows has 1,000 rows or 256 KiB, 128 partitions are written at once, each by one request at a
-//! time. A page of a range read has about 1 MiB.
+//! tombstones. A batch of rows has 1,000 rows or 256 KiB, 128 partitions are written at once, each by up to four requests.
+//! A page of a range read has about 1 MiB.
 //!
 //! Invariant: a statement is prepared once, binds its whole partition key, and names its keyspace.
 

@@ -1,7 +1,8 @@
 //! The rows: the table `actor`, written plainly, each write with the timestamp that says where it belongs.
 //!
 //! Such writes commute and may be repeated, by the driver as well as by us, and a late one that was given up on has no
-//! effect. One actor's rows are a partition; what goes to one partition goes there in order, one batch after the other.
+//! effect. One actor's rows are a partition. Its range deletes go there first, then its puts and deletes in the order of
+//! their keys, in pieces of which a few are on their way at the same time: no two of them touch the same row.
 
 use std::sync::Arc;
 
@@ -20,10 +21,14 @@ use super::{
     pieces::{PIECE_ROWS_MAX, Partition, partitions, pieces},
     row_values::{RowValues, ScanValues},
 };
-use crate::journaled::{RowBatch, RowKey, RowRange, Rows, UpkeepError};
+use crate::journaled::{RowBatch, RowKey, RowRange, RowWrite, Rows, UpkeepError};
 
 /// How many partitions are written to at the same time.
 const PARTITIONS_AT_ONCE: usize = 128;
+
+/// How many pieces of one partition are on their way at the same time. With one, the database waits while the next is
+/// made, and this program while the last is written.
+const PIECES_AT_ONCE: usize = 4;
 
 /// How many rows the first page of a range read asks for at the most: their size is not known yet.
 const FIRST_PAGE_ROWS: usize = 128;
@@ -49,11 +54,17 @@ impl CqlRows {
         for ranges in partition.ranges.chunks(PIECE_ROWS_MAX) {
             self.write(ranges.iter().map(|delete| RowValues::of_range(delete)).collect()).await?;
         }
+        let mut writes: Vec<BoxFuture<'_, Result<(), UpkeepError>>> = Vec::new();
         for piece in pieces(partition.points) {
             let points = partition.points.get(piece).unwrap_or_default();
-            self.write(points.iter().map(RowValues::of_point).collect()).await?;
+            writes.push(Box::pin(self.write_points(points)));
         }
-        Ok(())
+        stream::iter(writes).buffer_unordered(PIECES_AT_ONCE).try_collect().await
+    }
+
+    /// Writes one piece of a partition.
+    async fn write_points(&self, points: &[RowWrite]) -> Result<(), UpkeepError> {
+        self.write(points.iter().map(RowValues::of_point).collect()).await
     }
 
     /// Writes rows of one partition.

@@ -57,7 +57,14 @@ pub(crate) struct UpOptions {
     /// Leave keyspace and tables alone.
     #[arg(long)]
     pub(super) no_schema: bool,
+
+    /// The memory of a node that has none set: neither here, nor when it was first started.
+    #[arg(skip)]
+    pub(super) heap_at_first: Option<Mebibytes>,
 }
+
+/// What a node has in which load is measured.
+const HEAP_TO_MEASURE: Mebibytes = Mebibytes(2048);
 
 impl UpOptions {
     /// What tests need: what is there, or the default, without tables, which tests create for themselves.
@@ -74,7 +81,13 @@ impl UpOptions {
             name: Name::default(),
             keyspace: Name::default(),
             no_schema: true,
+            heap_at_first: None,
         }
+    }
+
+    /// What benchmarks need: the same, with memory enough for a server that is new.
+    pub(crate) fn for_benchmarks() -> Self {
+        UpOptions { heap_at_first: Some(HEAP_TO_MEASURE), ..UpOptions::for_tests() }
     }
 }
 

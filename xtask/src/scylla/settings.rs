@@ -92,6 +92,7 @@ pub(super) fn settle(
             .heap
             .map(|heap| heap.0)
             .or(before.map(|before| before.memory_mib))
+            .or(asked.heap_at_first.map(|heap| heap.0))
             .unwrap_or(engine.memory_default_mib()),
         data_dir: asked
             .data_dir

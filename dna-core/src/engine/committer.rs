@@ -9,6 +9,7 @@ use std::{
     future::poll_fn,
     sync::{Arc, atomic::Ordering},
     task::Poll,
+    thread,
     time::Duration,
 };
 
@@ -45,12 +46,17 @@ pub(super) struct Committer {
 }
 
 impl Drop for Committer {
-    /// Without a committer nothing is ever answered: where it goes with its runtime, the node ends.
+    /// Without a committer nothing is ever answered: where it goes with its runtime, the node ends. A member's that panics
+    /// ends the incarnation, and says so, since others could serve what it owns.
     fn drop(&mut self) {
         if !self.lane.has_ended()
             && let Some(engine) = self.shared.engine.upgrade()
         {
-            engine.end(End::Stopped);
+            if thread::panicking() && self.lane.authority().is_some() {
+                engine.lose(&self.lane, End::Lost(Loss::Poisoned), Loss::Poisoned);
+            } else {
+                engine.end(End::Stopped);
+            }
         }
     }
 }

@@ -8,11 +8,13 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use dna_core::{
-    Access, Actor, ActorName, Actors, AttachError, Authority, Call, CallError, Client, ClusterStore, Context, Engine,
-    Error, Handled, Loss, Member, MemoryCluster, NodeAddress, NodeId, NodeJournals, Outcome, Partition, Settings,
-    Shard, StorageModule, Timestamp, testing::RequestKind,
+    Access, Actor, ActorName, Actors, AttachError, Authority, Call, CallError, Client, ClusterStore, CommitError,
+    Context, Engine, Error, Group, Handled, KeyRange, Loss, Member, MemoryCluster, NodeAddress, NodeId, NodeJournals,
+    Outcome, Partition, ReadError, Settings, Shard, StorageModule, Store, Timestamp, testing::RequestKind,
 };
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
@@ -361,4 +363,63 @@ async fn a_beginning_that_was_dropped_half_way_has_given_its_claims_back() {
     }
     member.own(&[(shard_of("alice"), 1)]);
     assert_eq!(call(&engine.client::<Counter>("alice"), Message::Add(1)).await.unwrap(), 1);
+}
+
+/// A store whose commits panic.
+struct Panics(Arc<dyn Store>);
+
+impl Store for Panics {
+    fn attach(&self) -> BoxFuture<'_, Result<u64, AttachError>> {
+        self.0.attach()
+    }
+
+    fn detach(&self) {
+        self.0.detach();
+    }
+
+    fn commit(&self, _: Arc<Group>) -> BoxFuture<'_, Result<(), CommitError>> {
+        panic!("it was told to")
+    }
+
+    fn get<'a>(
+        &'a self,
+        actor: &'a ActorName,
+        module: &'a str,
+        key: &'a [u8],
+    ) -> BoxFuture<'a, Result<Option<Bytes>, ReadError>> {
+        self.0.get(actor, module, key)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        actor: &'a ActorName,
+        module: &'a str,
+        range: &'a KeyRange,
+        limit: usize,
+        reverse: bool,
+    ) -> BoxFuture<'a, Result<Vec<(Bytes, Bytes)>, ReadError>> {
+        self.0.scan(actor, module, range, limit, reverse)
+    }
+}
+
+#[tokio::test]
+async fn a_member_whose_committer_panics_says_that_it_is_lost_and_can_begin_again() {
+    let (engine, member) = start();
+    let cluster = MemoryCluster::new();
+    let journals = cluster.open_journals(NodeId::new(), 1, Timestamp::ZERO).await.unwrap();
+    let stores = journals.stores().iter().map(|store| Arc::new(Panics(store.clone())) as Arc<dyn Store>).collect();
+    let lease = Arc::new(Lease::default());
+    member.begin(stores, lease.clone()).await.unwrap();
+    member.own(&[(shard_of("alice"), 1)]);
+    let alice = engine.client::<Counter>("alice");
+
+    let error = call(&alice, Message::Add(1)).await.unwrap_err();
+    assert!(matches!(error, CallError::Lost { outcome: Outcome::Unknown, .. }), "{error:?}");
+    assert_eq!(*lease.losses.lock(), [Loss::Poisoned]);
+    assert_eq!(call(&alice, Message::Add(1)).await.unwrap_err(), CallError::Joining);
+    member.drop_all(Some(Loss::Fenced)).await;
+
+    begin(&member, &cluster, 1, 2).await;
+    assert_eq!(call(&alice, Message::Add(5)).await.unwrap(), 5);
+    engine.shutdown().await.unwrap();
 }

@@ -119,6 +119,19 @@ async fn a_fenced_journal_ends_the_claim_for_good() {
 }
 
 #[tokio::test]
+async fn a_group_that_is_in_is_in_though_the_journal_is_fenced_since() {
+    let disk = Disk::default();
+    let store = open(&disk).await;
+    store.attach().await.unwrap();
+    store.commit(group(1, "1")).await.unwrap();
+    disk.0.fence();
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Fenced));
+
+    assert_eq!(store.commit(group(1, "1")).await, Ok(()));
+    assert_eq!(store.commit(group(2, "2")).await, Err(CommitError::Fenced));
+}
+
+#[tokio::test]
 async fn a_failed_append_poisons_and_a_restart_finds_the_group_whole_or_not_at_all() {
     for applied in [false, true] {
         let disk = Disk::default();

@@ -167,11 +167,15 @@ impl<J: Journal, R: Rows> Committer<J, R> {
     }
 
     async fn commit(&mut self, group: &Group) -> Result<(), CommitError> {
-        if self.fenced || !self.claimed {
+        if !self.claimed {
             return Err(CommitError::Fenced);
         }
+        // Before the fence: what is in stays in, whatever became of the journal since.
         if group.number == self.head && self.head > 0 {
             return Ok(());
+        }
+        if self.fenced {
+            return Err(CommitError::Fenced);
         }
         if self.shared.is_poisoned() && group.number > self.head {
             let in_doubt = self.in_doubt.as_ref().is_some_and(|attempt| attempt.run.number == group.number);

@@ -61,6 +61,13 @@ pub(crate) struct Beats {
     pub(crate) probe_age_max: Duration,
 }
 
+impl Drop for Beats {
+    /// Nobody would notice that the lease lapses: whatever ended this, a panic too, ends the incarnation.
+    fn drop(&mut self) {
+        self.life.end(Loss::LeaseLapsed);
+    }
+}
+
 impl Beats {
     /// Beats until the incarnation ends; ends it when its lease lapses. The first heartbeat was number 1.
     pub(crate) async fn run(self) {

@@ -33,6 +33,10 @@ pub enum StartError {
     /// The view of the cluster cannot be read, or written with this node in it.
     #[error(transparent)]
     View(#[from] ViewError),
+    /// The swap that makes it a member was not answered, and the view that tells whether it is in cannot be read by this
+    /// release. If it is in, the others take over from this node like from a dead one.
+    #[error("whether this node has joined cannot be told: {0}")]
+    InDoubt(ViewError),
     /// Its wall clock is far behind the timestamps of the cluster.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -56,7 +60,7 @@ impl StartError {
     pub fn outcome(&self) -> Outcome {
         match self {
             StartError::Store(error) => error.outcome(),
-            StartError::TooSlow => Outcome::Unknown,
+            StartError::TooSlow | StartError::InDoubt(_) => Outcome::Unknown,
             _ => Outcome::NotApplied,
         }
     }
@@ -65,7 +69,7 @@ impl StartError {
     pub fn is_retryable(&self) -> bool {
         match self {
             StartError::Address { .. } | StartError::Thread(_) | StartError::TooSlow | StartError::Clock(_) => true,
-            StartError::NoRuntime | StartError::View(_) => false,
+            StartError::NoRuntime | StartError::View(_) | StartError::InDoubt(_) => false,
             StartError::Join(error) => error.is_retryable(),
             StartError::Journals(error) => error.is_retryable(),
             StartError::Host(error) => error.is_retryable(),

@@ -68,7 +68,8 @@ pub struct Incarnation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loss {
-    /// The lease has lapsed: others may have taken over. The process joins again under a new id.
+    /// The lease has lapsed, or was given up because the membership's own loop panicked: others may have taken over. The
+    /// process joins again under a new id.
     LeaseLapsed,
     /// Others have taken over: it is no member any more, or its journals are sealed. The process joins again under a
     /// new id.
@@ -79,7 +80,25 @@ pub enum Loss {
     Left,
 }
 
+/// Says for one incarnation that its stores take nothing any more. It keeps nothing of the incarnation open. Cheap to
+/// clone.
+#[derive(Debug, Clone)]
+pub struct FencedReport(Life);
+
+impl FencedReport {
+    /// Says that a commit was answered `Fenced`, or that nothing is committed any more for another reason: the process
+    /// joins again under a new id.
+    pub fn report(&self) {
+        self.0.end(Loss::Fenced);
+    }
+}
+
 impl Incarnation {
+    /// What says for this incarnation that it is fenced, for whoever may outlive it.
+    pub fn fenced_report(&self) -> FencedReport {
+        FencedReport(self.life.clone())
+    }
+
     /// Says that a commit was answered `Fenced`: the process joins again under a new id.
     pub fn report_fenced(&self) {
         self.life.end(Loss::Fenced);

@@ -60,7 +60,7 @@ mod view;
 
 pub use config::Config;
 pub use error::{LeaveError, StartError};
-pub use host::{Host, Incarnation, Loss};
+pub use host::{FencedReport, Host, Incarnation, Loss};
 pub use lease::LeaseHandle;
 pub use members::{MemberInfo, Members, MembersWatch};
 pub use membership::{Membership, Status};

@@ -29,6 +29,12 @@ pub const BEATS_IN_FLIGHT_MAX: usize = 6;
 /// How long the main runtime may leave the probe task waiting before the node stops to beat.
 pub const PROBE_AGE_MAX: Duration = Duration::from_secs(10);
 
+/// From how many dead nodes one node takes over at a time.
+pub const TAKEOVERS_MAX: usize = 8;
+
+/// How long a start waits at the most until this process has taken over from the one that had its address before.
+pub const SAME_ADDRESS_TAKEOVER_MAX: Duration = Duration::from_secs(10);
+
 /// For how many leases the members of a cluster must have been the same before shards move between those that stay. A
 /// newcomer that died at once is found out earlier.
 pub const STEADY_LEASES: u32 = 2;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dna_core::{ClusterError, ClusterStore, Swap};
+use dna_core::{ClusterError, ClusterStore, Swap, ViewRegister};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -29,6 +29,19 @@ pub(crate) enum RegisterError {
     Store(#[from] ClusterError),
     #[error(transparent)]
     View(#[from] ViewError),
+    /// A swap was not answered, and the view that tells what became of it cannot be read by this release.
+    #[error("whether a change of the view is in cannot be told: {0}")]
+    InDoubt(ViewError),
+}
+
+/// What became of a swap.
+enum Swapped {
+    /// It is in.
+    Done,
+    /// It never was, and never will be.
+    Lost,
+    /// It was not answered. The version has moved on to this one, which tells.
+    Settled(ViewRegister),
 }
 
 /// What became of an attempt to change the view.
@@ -47,18 +60,15 @@ impl Register {
 
     /// The view; none if nobody ever joined.
     pub(crate) async fn read(&self) -> Result<Option<Seen>, RegisterError> {
-        let register = self.store.read_view().await?;
-        if register.version == 0 {
-            return Ok(None);
-        }
-        Ok(Some(Seen { version: register.version, view: View::decode(&register.bytes)? }))
+        Ok(decode(&self.store.read_view().await?)?)
     }
 
     /// Changes the view to what `decide` makes of it, as often as another change comes first, until one is in or `decide`
     /// says that there is nothing to change.
     ///
-    /// A swap that was not answered is settled before anything else is decided, however long that takes. Behind an error
-    /// no swap of this is under way any more, but one that was may be in: read the view to see.
+    /// A swap that was not answered is settled before anything else is decided, however long that takes, and `decide` is
+    /// given the very view that settles it. So behind an error no swap of this is under way any more, and none is in, but
+    /// for `InDoubt`.
     pub(crate) async fn change<E>(
         &self,
         mut decide: impl FnMut(Option<&Seen>) -> Result<View, E>,
@@ -71,38 +81,49 @@ impl Register {
                 Err(why) => return Ok(Changed::Not(why)),
             };
             let expected = seen.map_or(0, |seen| seen.version);
-            if self.swap(expected, view.encode()?.into()).await? {
-                return Ok(Changed::To(Seen { version: expected + 1, view }));
-            }
-            seen = self.read().await?;
+            seen = match self.swap(expected, view.encode()?.into()).await? {
+                Swapped::Done => return Ok(Changed::To(Seen { version: expected + 1, view })),
+                Swapped::Lost => self.read().await?,
+                Swapped::Settled(register) => decode(&register).map_err(RegisterError::InDoubt)?,
+            };
         }
     }
 
-    /// Sends one swap until it is known that it is in, or until the version has moved on; whether it is known to be in.
-    async fn swap(&self, expected: u64, new: Bytes) -> Result<bool, ClusterError> {
+    /// Sends one swap until it is known that it is in, or until the version has moved on.
+    async fn swap(&self, expected: u64, new: Bytes) -> Result<Swapped, ClusterError> {
         let mut in_doubt = false;
         loop {
             match self.store.swap_view(expected, new.clone()).await {
-                Ok(Swap::Done) => return Ok(true),
-                Ok(Swap::Lost { .. }) => return Ok(false),
+                Ok(Swap::Done) => return Ok(Swapped::Done),
+                Ok(Swap::Lost { .. }) if !in_doubt => return Ok(Swapped::Lost),
+                // Perhaps to the first try of this very swap.
+                Ok(Swap::Lost { .. }) => {}
                 Err(ClusterError::Unknown) => in_doubt = true,
                 Err(error) if !in_doubt => return Err(error),
                 Err(error) => tracing::warn!("a change of the view is in doubt, and cannot be settled yet: {error}"),
             }
-            if self.version_settled(expected).await == NextSwap::DecideAnew {
-                return Ok(false);
+            let register = self.read_register().await;
+            if settle(expected, register.version) == NextSwap::DecideAnew {
+                return Ok(Swapped::Settled(register));
             }
             seam::sleep(self.pause).await;
         }
     }
 
-    async fn version_settled(&self, expected: u64) -> NextSwap {
+    async fn read_register(&self) -> ViewRegister {
         loop {
             match self.store.read_view().await {
-                Ok(register) => return settle(expected, register.version),
+                Ok(register) => return register,
                 Err(error) => tracing::warn!("a change of the view is in doubt, and it cannot be read: {error}"),
             }
             seam::sleep(self.pause).await;
         }
     }
+}
+
+fn decode(register: &ViewRegister) -> Result<Option<Seen>, ViewError> {
+    if register.version == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Seen { version: register.version, view: View::decode(&register.bytes)? }))
 }

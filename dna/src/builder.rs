@@ -151,10 +151,12 @@ impl NodeBuilder {
     /// and serves what nobody else owns.
     ///
     /// # Errors
-    /// [`StartError`]; nothing was started.
+    /// [`StartError`]; nothing runs then. In a cluster, where its outcome is `Unknown`, the node may be a member all the same,
+    /// with nobody behind it, until the others have taken over from it.
     ///
     /// # Cancel safety
-    /// Dropped before its end, nothing was started.
+    /// Dropped before its end, nothing runs. In a cluster the node may have become a member, or may still: the others take
+    /// over from it once its lease has run out, or this process does, when it is started again on its address.
     pub async fn start(self) -> Result<Node, StartError> {
         match self.store.ok_or(StartError::NoStore)? {
             Chosen::Single(store) => {

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use dna_cluster::{Config, Host, Incarnation, MemberInfo, Members, MembersWatch, Membership, Owner, Placement};
+use dna_cluster::{
+    Config, FencedReport, Host, Incarnation, LeaseHandle, MemberInfo, Members, MembersWatch, Membership, Owner,
+    Placement,
+};
 use dna_core::{
     ActorName, Actors, AttachError, Authority, ClusterStore, Engine, Error, ErrorKind, Loss, Member, NameError,
     NodeAddress, Settings, Shard, ShutdownError, StartError,
@@ -194,7 +197,8 @@ struct EngineHost {
 impl Host for EngineHost {
     fn begin(&self, incarnation: Incarnation) -> BoxFuture<'_, Result<(), AttachError>> {
         let stores = incarnation.journals.stores().to_vec();
-        let asked = Asked { incarnation, membership: self.membership.clone() };
+        let (lease, fenced) = (incarnation.lease.clone(), incarnation.fenced_report());
+        let asked = Asked { lease, fenced, membership: self.membership.clone() };
         Box::pin(self.member.begin(stores, Arc::new(asked)))
     }
 
@@ -216,15 +220,17 @@ impl Host for EngineHost {
     }
 }
 
-/// Whom the engine asks during one incarnation.
+/// Whom the engine asks during one incarnation. Every handle to an actor that was used in it may keep this, so it keeps no
+/// journal open.
 struct Asked {
-    incarnation: Incarnation,
+    lease: LeaseHandle,
+    fenced: FencedReport,
     membership: Shared,
 }
 
 impl Authority for Asked {
     fn holds(&self) -> bool {
-        self.incarnation.lease.holds()
+        self.lease.holds()
     }
 
     fn owner(&self, shard: Shard) -> Option<NodeAddress> {
@@ -234,6 +240,6 @@ impl Authority for Asked {
     }
 
     fn lost(&self, _: Loss) {
-        self.incarnation.report_fenced();
+        self.fenced.report();
     }
 }

@@ -1,9 +1,19 @@
 //! Nodes of one process on a cluster's store in memory: who serves what, and what becomes of callers when that changes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use dna::{CallError, ClusterStore, MemoryCluster, StartError, prelude::*, testing::RequestKind};
+use dna_core::{
+    ActorName, ClusterError, NodeId, NodeJournals, OpenJournalsError, Replayed, SealError, Shard, Swap, Timestamp,
+    ViewRegister,
+};
+use futures_util::future::BoxFuture;
 
 struct Counter {
     total: Value<u64>,
@@ -164,4 +174,74 @@ async fn a_start_that_was_dropped_half_way_leaves_nothing_running_and_its_addres
         assert_eq!(until_served(&node.client::<Counter>("a"), 1).await, n, "{step:?}");
         node.shutdown().await.unwrap();
     }
+}
+
+/// A cluster's store that knows which of the journals that it has opened are still open.
+struct Watched {
+    cluster: MemoryCluster,
+    opened: Mutex<Vec<Weak<dyn NodeJournals>>>,
+}
+
+impl ClusterStore for Watched {
+    fn agreement(&self) -> String {
+        self.cluster.agreement()
+    }
+
+    fn read_view(&self) -> BoxFuture<'_, Result<ViewRegister, ClusterError>> {
+        self.cluster.read_view()
+    }
+
+    fn swap_view(&self, expected: u64, new: Bytes) -> BoxFuture<'_, Result<Swap, ClusterError>> {
+        self.cluster.swap_view(expected, new)
+    }
+
+    fn beat(&self, node: NodeId, beat: u64) -> BoxFuture<'_, Result<(), ClusterError>> {
+        self.cluster.beat(node, beat)
+    }
+
+    fn beats(&self) -> BoxFuture<'_, Result<Vec<(NodeId, u64)>, ClusterError>> {
+        self.cluster.beats()
+    }
+
+    fn open_journals(
+        &self,
+        node: NodeId,
+        lanes: u16,
+        ts_floor: Timestamp,
+    ) -> BoxFuture<'_, Result<Arc<dyn NodeJournals>, OpenJournalsError>> {
+        Box::pin(async move {
+            let journals = self.cluster.open_journals(node, lanes, ts_floor).await?;
+            self.opened.lock().unwrap().push(Arc::downgrade(&journals));
+            Ok(journals)
+        })
+    }
+
+    fn seal_and_replay(&self, node: NodeId, lanes: u16) -> BoxFuture<'_, Result<Replayed, SealError>> {
+        self.cluster.seal_and_replay(node, lanes)
+    }
+
+    fn register_name<'a>(&'a self, actor: &'a ActorName, shard: Shard) -> BoxFuture<'a, Result<Shard, ClusterError>> {
+        self.cluster.register_name(actor, shard)
+    }
+}
+
+#[tokio::test]
+async fn a_handle_that_is_kept_keeps_no_journal_of_a_node_that_has_ended() {
+    let store = Arc::new(Watched { cluster: MemoryCluster::new(), opened: Mutex::default() });
+    let shared: Arc<dyn ClusterStore> = store.clone();
+    let node = Node::builder().store(shared).listen(loopback()).lease(LEASE).actor::<Counter>().start().await.unwrap();
+    let counter = node.client::<Counter>("a");
+    counter.add(1).await.unwrap();
+    let open = || store.opened.lock().unwrap().iter().filter(|journals| journals.strong_count() > 0).count();
+    assert_eq!(open(), 1);
+
+    node.shutdown().await.unwrap();
+    let closed = async {
+        while open() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let closed = tokio::time::timeout(Duration::from_secs(10), closed).await;
+    assert!(closed.is_ok(), "its journals are open");
+    drop(counter);
 }

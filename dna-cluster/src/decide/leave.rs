@@ -23,20 +23,22 @@ pub enum LeaveStep {
 }
 
 /// The next step of a node that leaves. `released` says that its actors have ended, `replayed` is the last timestamp of
-/// its own journals once they are sealed and replayed.
+/// its own journals once they are sealed and replayed, `own` the last that it has given out: every swap raises that of
+/// the view to it.
 ///
 /// A node that leaves is taken over from, by itself: what its actors left behind when their time was up is dealt with
 /// like what a dead node leaves behind.
-pub fn leave(seen: &Seen, me: NodeId, released: bool, replayed: Option<Timestamp>) -> LeaveStep {
+pub fn leave(seen: &Seen, me: NodeId, released: bool, replayed: Option<Timestamp>, own: Timestamp) -> LeaveStep {
     let Some(member) = seen.view.member(me) else { return LeaveStep::Gone };
     if member.is_active() {
         let mut view = seen.view.clone();
         view.set_state(me, MemberState::Draining);
+        view.raise_ts(own);
         return LeaveStep::Drain(view);
     }
     match replayed {
         _ if !released => LeaveStep::Release,
         None => LeaveStep::SealAndReplay(member.lanes),
-        Some(last) => LeaveStep::Swap(without(seen, me, last)),
+        Some(last) => LeaveStep::Swap(without(seen, me, own.max(last))),
     }
 }

@@ -10,6 +10,7 @@ mod lease;
 mod leave;
 mod moves;
 mod probe;
+mod rejoin;
 mod shards;
 mod swap;
 mod takeover;
@@ -27,6 +28,7 @@ pub use self::{
     leave::{LeaveStep, leave},
     moves::{Late, MoveStep, Steady, batch_len, next_moves, steady_enough},
     probe::may_beat,
+    rejoin::rejoin_pause,
     shards::{ShardChanges, shard_changes},
     swap::{NextSwap, settle},
     takeover::{TakeoverStep, take_over},

@@ -134,28 +134,29 @@ fn what_no_active_member_can_take_is_nobodys() {
 #[test]
 fn a_node_leaves_step_by_step() {
     let mut seen = joined(4, [member(1), member(2)]);
-    let LeaveStep::Drain(view) = leave(&seen, node(1), false, None) else { panic!() };
+    let LeaveStep::Drain(view) = leave(&seen, node(1), false, None, ts(6)) else { panic!() };
     assert_eq!(view.member(node(1)).unwrap().state, MemberState::Draining);
     assert_eq!(owners(&view), owners(&seen.view), "it still owns what it owned");
+    assert_eq!(view.ts(), ts(6), "every swap raises it");
     seen = swapped(&seen, view);
 
-    assert_eq!(leave(&seen, node(1), false, None), LeaveStep::Release);
-    assert_eq!(leave(&seen, node(1), false, Some(ts(7))), LeaveStep::Release, "sealed by another meanwhile");
-    assert_eq!(leave(&seen, node(1), true, None), LeaveStep::SealAndReplay(1.try_into().unwrap()));
-    let LeaveStep::Swap(view) = leave(&seen, node(1), true, Some(ts(7))) else { panic!() };
+    assert_eq!(leave(&seen, node(1), false, None, ts(6)), LeaveStep::Release);
+    assert_eq!(leave(&seen, node(1), false, Some(ts(7)), ts(6)), LeaveStep::Release, "sealed by another meanwhile");
+    assert_eq!(leave(&seen, node(1), true, None, ts(6)), LeaveStep::SealAndReplay(1.try_into().unwrap()));
+    let LeaveStep::Swap(view) = leave(&seen, node(1), true, Some(ts(7)), ts(6)) else { panic!() };
     assert_eq!(owners(&view), [(Some(node(2)), 4); 4]);
     assert_eq!(view.ts(), ts(7));
     seen = swapped(&seen, view);
 
-    assert_eq!(leave(&seen, node(1), true, Some(ts(7))), LeaveStep::Gone);
+    assert_eq!(leave(&seen, node(1), true, Some(ts(7)), ts(6)), LeaveStep::Gone);
 }
 
 #[test]
 fn the_last_node_leaves_its_shards_without_owner() {
     let mut seen = joined(4, [member(1)]);
-    let LeaveStep::Drain(view) = leave(&seen, node(1), false, None) else { panic!() };
+    let LeaveStep::Drain(view) = leave(&seen, node(1), false, None, ts(6)) else { panic!() };
     seen = swapped(&seen, view);
-    let LeaveStep::Swap(view) = leave(&seen, node(1), true, Some(ts(7))) else { panic!() };
+    let LeaveStep::Swap(view) = leave(&seen, node(1), true, Some(ts(7)), ts(6)) else { panic!() };
     assert_eq!((view.members().count(), view.shards_without_owner().count(), view.ts()), (0, 4, ts(7)));
 }
 

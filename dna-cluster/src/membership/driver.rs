@@ -1,19 +1,23 @@
 //! The loop of a membership: joins, works until the incarnation ends, drops what runs, and joins again.
 
-use std::{collections::BTreeSet, future::Future, sync::Arc};
+use std::{collections::BTreeSet, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use dna_core::NodeId;
-use futures_util::future::{Either, select};
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 use tokio::sync::{oneshot, watch as channel};
 
-use super::{
-    Node, Status,
-    asked::Asked,
-    moves::Mover,
-    tenure::Tenure,
-    watch::{Deaths, views},
+use super::{Node, Status, asked::Asked, deaths::Deaths, moves::Mover, tenure::Tenure, watch::views};
+use crate::{
+    decide::{beat_interval, rejoin_pause},
+    error::LeaveError,
+    host::Loss,
+    life::Life,
+    moment::Moment,
+    seam,
 };
-use crate::{decide::beat_interval, error::LeaveError, host::Loss, life::Life, seam};
 
 /// Who waits for a leave to end, to be told how it went.
 pub(super) type Leaving = oneshot::Sender<Result<(), LeaveError>>;
@@ -29,11 +33,16 @@ pub(super) struct Driver {
     pub(super) beginning: Option<Life>,
     /// The ids that this process had before. Nothing runs under them any more.
     pub(super) former: BTreeSet<NodeId>,
+    /// When the current membership began.
+    joined: Moment,
+    /// How long it was waited before it was joined for. None before the first loss.
+    pause: Option<Duration>,
 }
 
 impl Driver {
     pub(super) fn new(node: Node, asked: Arc<Asked>, status: channel::Sender<Status>) -> Self {
-        Driver { node, asked, status, current: None, beginning: None, former: BTreeSet::new() }
+        let joined = node.seam.now();
+        Driver { node, asked, status, current: None, beginning: None, former: BTreeSet::new(), joined, pause: None }
     }
 
     /// Runs until it is to leave, or until nobody is there who could say so.
@@ -42,9 +51,10 @@ impl Driver {
         let ready_to_leave = ready_to_leave(leaving, self.status.subscribe(), self.node.config.release_deadline);
         let mut ready_to_leave = std::pin::pin!(ready_to_leave);
         loop {
-            match either(&mut ready_to_leave, self.live()).await {
+            match either(&mut ready_to_leave, AssertUnwindSafe(self.live()).catch_unwind()).await {
                 Either::Left(Some(answer)) => {
-                    let left = self.leave().await;
+                    let left = AssertUnwindSafe(self.leave()).catch_unwind().await;
+                    let left = left.unwrap_or(Err(LeaveError::Unavailable));
                     self.end(Loss::Left).await;
                     self.status.send_replace(Status::Left);
                     // Whoever asked may be gone.
@@ -57,6 +67,8 @@ impl Driver {
                     return;
                 }
                 Either::Right(why) => {
+                    // What panicked has said so. Nobody may wait for what it did not do: the lease is given up.
+                    let why = why.unwrap_or(Loss::LeaseLapsed);
                     if let Some(current) = &self.current {
                         tracing::warn!(node = %current.node(), ?why, "lost the membership; joining anew");
                     }
@@ -70,11 +82,13 @@ impl Driver {
     /// Joins if that is to be done, and works until the membership is lost.
     async fn live(&mut self) -> Loss {
         while self.current.is_none() {
+            seam::sleep(self.pause.unwrap_or_default()).await;
             if let Err(error) = self.join().await {
                 tracing::warn!("cannot join again: {error}");
                 seam::sleep(beat_interval(self.node.config.lease)).await;
             }
         }
+        self.joined = self.node.seam.now();
         let Some(tenure) = &self.current else { return Loss::NotJoined };
         let life = tenure.incarnation.life.clone();
         let watch = either(views(&self.node, &self.asked, tenure), Deaths::new(&self.node, tenure, &self.former).run());
@@ -88,9 +102,11 @@ impl Driver {
     /// Ends the membership, on this side, or what would have become one. Others go on to see a member that does not beat.
     pub(super) async fn end(&mut self, why: Loss) {
         let current = self.current.take().map(|current| current.incarnation.life);
+        let lasted = current.as_ref().map_or(Duration::ZERO, |_| self.node.seam.now().since(self.joined));
         let Some(life) = current.or_else(|| self.beginning.take()) else { return };
         life.end(why);
         self.former.insert(life.node);
+        self.pause = Some(rejoin_pause(self.node.config.lease, self.pause, lasted));
         self.node.host.drop_all(why).await;
     }
 }
@@ -100,7 +116,7 @@ impl Driver {
 async fn ready_to_leave(
     leaving: oneshot::Receiver<Leaving>,
     mut status: channel::Receiver<Status>,
-    deadline: std::time::Duration,
+    deadline: Duration,
 ) -> Option<Leaving> {
     let answer = leaving.await.ok()?;
     let nothing_left = status.wait_for(|status| !matches!(status, Status::Member { .. }) || status.is_drained());

@@ -120,6 +120,7 @@ impl From<RegisterError> for StartError {
         match error {
             RegisterError::Store(error) => error.into(),
             RegisterError::View(error) => error.into(),
+            RegisterError::InDoubt(error) => StartError::InDoubt(error),
         }
     }
 }

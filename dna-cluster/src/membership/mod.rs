@@ -2,6 +2,7 @@
 //! Only does what [`decide`](crate::decide) says.
 
 mod asked;
+mod deaths;
 mod driver;
 mod join;
 mod leave;
@@ -26,9 +27,10 @@ use self::{
 };
 use crate::{
     config::Config,
-    decide::beat_interval,
+    decide::{beat_interval, gone_from_this_address},
     error::{LeaveError, StartError},
     host::Host,
+    limits::SAME_ADDRESS_TAKEOVER_MAX,
     members::{Members, MembersWatch},
     register::Register,
     seam::{self, Seam},
@@ -73,12 +75,21 @@ impl Status {
         let drains = seen.view.member(*node).is_some_and(|member| !member.is_active());
         drains && seen.view.shards_of(*node).next().is_none()
     }
+
+    /// Whether it has taken over from whoever had its address before.
+    fn has_its_address_alone(&self) -> bool {
+        let Status::Member { node, seen } = self else { return true };
+        seen.view.member(*node).is_none_or(|me| gone_from_this_address(&seen.view, me).is_empty())
+    }
 }
 
 impl Membership {
     /// Joins the cluster of this store, or begins it, and runs `host` on the shards that this process comes to own.
     ///
     /// Call it within the tokio runtime on which everything is to run. The heartbeats have a thread of their own.
+    ///
+    /// Where it is the same process started again, on the address that it had before, it has taken over from itself when
+    /// this ends, unless that takes longer than [`SAME_ADDRESS_TAKEOVER_MAX`]: then it goes on with that.
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running then.
@@ -118,7 +129,12 @@ impl Membership {
         driver.join().await?;
         let (leaving, receiver) = oneshot::channel();
         seam.spawn(driver.run(receiver));
-        Ok(Membership { address, status, asked, leaving: Some(leaving), listener })
+        let membership = Membership { address, status, asked, leaving: Some(leaving), listener };
+        let is_alone = membership.wait_until(Status::has_its_address_alone);
+        if seam::within(SAME_ADDRESS_TAKEOVER_MAX, is_alone).await.is_none() {
+            tracing::warn!(%address, "the takeover from the process that had this address before takes long");
+        }
+        Ok(membership)
     }
 
     /// Where this process listens, as the other members see it.

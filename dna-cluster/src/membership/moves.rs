@@ -86,9 +86,9 @@ impl Mover<'_> {
     /// Has the others know that this node drains, so that nobody gives it shards.
     async fn announce(&self) -> Result<(), Loss> {
         fault_point("leave: to be announced");
-        let me = self.tenure.node();
+        let (me, journals) = (self.tenure.node(), &self.tenure.incarnation.journals);
         let changed = self.node.register.change(|seen| match seen {
-            Some(seen) => match decide::leave(seen, me, false, None) {
+            Some(seen) => match decide::leave(seen, me, false, None, journals.last_timestamp()) {
                 LeaveStep::Drain(view) => Ok(view),
                 _ => Err(Some(Box::new(seen.clone()))),
             },

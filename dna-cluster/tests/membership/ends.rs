@@ -1,12 +1,21 @@
 //! Leaving and dying: who takes over, when, and what it finds.
 
-use std::time::Duration;
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
-use dna_cluster::{LeaveError, Loss, View};
-use dna_core::{ClusterStore, MemoryCluster, Shard, testing::RequestKind};
+use dna_cluster::{Config, LeaveError, Loss, Placement, Status, View};
+use dna_core::{
+    ClusterStore, MemoryCluster, Shard,
+    testing::{Fate, RequestKind},
+};
 use tokio::time::Instant;
 
 use super::support::{Event, LEASE, Refused, SHARDS, TAKEN_OVER_WITHIN, TestNode, config};
+
+/// A node that listens there.
+fn config_at(address: SocketAddr) -> Config {
+    let config = Config::new(address).shards(NonZeroU32::new(SHARDS).unwrap());
+    config.actor_type("Counter", 1, Placement::Hash).simulated()
+}
 
 #[tokio::test(start_paused = true)]
 async fn when_a_node_leaves_another_one_owns_all_and_sees_what_was_written() {
@@ -60,7 +69,7 @@ async fn the_last_node_leaves_all_to_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_starts_on_the_address_of_a_dead_one_need_not_wait() {
+async fn a_process_that_starts_on_the_address_of_a_dead_one_serves_at_once() {
     let database = MemoryCluster::new();
     let first = TestNode::start(&database).await;
     assert_eq!(first.counters.count(Shard(0)).await, Ok(1));
@@ -69,12 +78,8 @@ async fn a_process_that_starts_on_the_address_of_a_dead_one_need_not_wait() {
     // The listener is closed by the task that the death has ended.
     tokio::time::sleep(Duration::from_millis(1)).await;
 
-    let config = dna_cluster::Config::new(address)
-        .shards(std::num::NonZeroU32::new(SHARDS).unwrap())
-        .actor_type("Counter", 1, dna_cluster::Placement::Hash)
-        .simulated();
-    let again = TestNode::start_with(database.another(), config).await.unwrap();
-    assert!(again.owns_all().await < LEASE / 6);
+    let again = TestNode::start_with(database.another(), config_at(address)).await.unwrap();
+    assert_eq!(again.shards(), SHARDS as usize, "it serves at once");
     assert_eq!(again.counters.count(Shard(0)).await, Ok(2));
 }
 
@@ -131,4 +136,56 @@ async fn a_journal_that_cannot_be_replayed_keeps_its_node_in_the_view() {
     let view = View::decode(&database.read_view().await.unwrap().bytes).unwrap();
     assert!(view.member(dead).is_some());
     assert_eq!(second.shards(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_does_not_wait_for_ever_for_a_takeover_that_is_not_possible() {
+    let database = MemoryCluster::new();
+    let first = TestNode::start(&database).await;
+    let (dead, address) = (first.id(), first.membership.address());
+    first.die();
+    database.faults().lose_journal(dead, 0);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+
+    let again = TestNode::start_with(database.another(), config_at(address)).await.unwrap();
+    let Status::Member { seen, .. } = again.membership.status() else { panic!("{:?}", again.membership) };
+    assert!(seen.view.member(dead).is_some() && seen.view.member(again.id()).is_some());
+    assert_eq!(again.shards(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_node_that_cannot_be_replayed_now_holds_up_no_other_takeover() {
+    let database = MemoryCluster::new();
+    let (first, second) = (TestNode::start(&database).await, TestNode::start(&database).await);
+    let third = TestNode::start(&database).await;
+    let hours = Fate::Delay { request: LEASE * 1000, answer: Duration::ZERO };
+    third.faults().next(1, RequestKind::Seal, hours);
+    first.die();
+    second.die();
+
+    tokio::time::sleep(TAKEN_OVER_WITHIN + LEASE).await;
+    let view = View::decode(&database.read_view().await.unwrap().bytes).unwrap();
+    assert_eq!(view.members().count(), 2, "the other one of them was taken over from");
+    assert_eq!(third.membership.members().all().len(), 2);
+    tokio::time::sleep(LEASE * 1000).await;
+    assert_eq!(third.shards(), SHARDS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_lapses_while_a_node_leaves_ends_at_once_what_it_runs() {
+    let database = MemoryCluster::new();
+    let deadline = LEASE * 10;
+    let node = TestNode::start_with(database.another(), config().release_deadline(deadline)).await.unwrap();
+    let (counters, faults) = (node.counters.clone(), node.faults());
+    let busy = counters.keep_busy().await;
+    let left = tokio::spawn(node.leave());
+    // It has tried to give everything away, and ends what runs now.
+    tokio::time::sleep(deadline + LEASE / 3).await;
+    assert!(matches!(counters.events().last(), Some(Event::Release(_))), "{:?}", counters.events());
+
+    faults.hold([RequestKind::Beat]);
+    tokio::time::sleep(LEASE + LEASE / 6).await;
+    assert!(counters.events().contains(&Event::DropAll(Loss::LeaseLapsed)), "{:?}", counters.events());
+    assert_eq!(left.await.unwrap(), Ok(()), "the way out needs no lease");
+    drop(busy);
 }

@@ -1,12 +1,12 @@
 //! Joining: who owns what, and who is refused.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use dna_cluster::{Owner, Placement, StartError, View, decide};
 use dna_core::{
-    ClusterStore, MemoryCluster, Shard, Timestamp,
+    ClusterStore, MemoryCluster, Outcome, Shard, Timestamp,
     limits::TIMESTAMP_AHEAD_MAX,
-    testing::{Fate, RequestKind},
+    testing::{Fate, FaultPlan, RequestKind},
 };
 
 use super::support::{Event, LEASE, Refused, SHARDS, TestNode, agree, config};
@@ -110,4 +110,43 @@ async fn a_start_without_a_database_fails_with_its_reason() {
     database.faults().cut();
     let error = TestNode::start_with(database, config()).await.err().unwrap();
     assert!(matches!(error, StartError::Store(_)) && error.is_retryable(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_whose_answer_is_lost_is_settled_by_the_view_that_shows_it() {
+    let database = MemoryCluster::new();
+    let first = TestNode::start(&database).await;
+    let connection = database.another();
+    // Two reads, the swap, and the read that settles it. There is no other.
+    let plan = FaultPlan::calm()
+        .next(1, RequestKind::SwapView, Fate::LoseAnswer)
+        .next(3, RequestKind::ReadView, Fate::Pass)
+        .always(RequestKind::ReadView, Fate::Refuse);
+    connection.faults().follow(plan);
+
+    let second = TestNode::start_with(connection, config()).await.unwrap();
+    let view = View::decode(&database.read_view().await.unwrap().bytes).unwrap();
+    assert_eq!(view.members().count(), 2);
+    assert!(view.member(first.id()).is_some() && view.member(second.id()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_that_cannot_be_settled_is_unknown() {
+    let database = MemoryCluster::new();
+    let first = TestNode::start(&database).await;
+    let connection = database.another();
+    let late = Fate::Delay { request: LEASE / 3, answer: Duration::ZERO };
+    let plan = FaultPlan::calm()
+        .next(1, RequestKind::SwapView, Fate::LoseRequest)
+        .next(2, RequestKind::ReadView, Fate::Pass)
+        .next(1, RequestKind::ReadView, late);
+    connection.faults().follow(plan);
+    let start = tokio::spawn(TestNode::start_with(connection, config()));
+    tokio::time::sleep(LEASE / 6).await;
+    let version = database.read_view().await.unwrap().version;
+    database.swap_view(version, "of a later release".into()).await.unwrap();
+
+    let error = start.await.unwrap().err().unwrap();
+    assert_eq!((error.outcome(), error.is_retryable()), (Outcome::Unknown, false), "{error}");
+    drop(first);
 }

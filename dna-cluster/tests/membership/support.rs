@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -41,6 +44,7 @@ pub struct Counters {
     state: Mutex<State>,
     /// One commit at a time.
     committing: tokio::sync::Mutex<()>,
+    panics_at_own: AtomicBool,
 }
 
 #[derive(Default)]
@@ -69,6 +73,11 @@ fn counter(shard: Shard) -> ActorName {
 impl Counters {
     pub fn events(&self) -> Vec<Event> {
         self.state.lock().events.clone()
+    }
+
+    /// When it is told next what it owns it panics, once.
+    pub fn panic_at_next_own(&self) {
+        self.panics_at_own.store(true, Ordering::SeqCst);
     }
 
     /// As long as this is there, what runs does not end.
@@ -165,6 +174,7 @@ impl Host for Counters {
     }
 
     fn own(&self, shards: &[(Shard, u64)]) {
+        assert!(!self.panics_at_own.swap(false, Ordering::SeqCst), "it was told to");
         let mut state = self.state.lock();
         state.events.push(Event::Own(shards.to_vec()));
         state.active.extend(shards.iter().map(|(shard, _)| (*shard, None)));

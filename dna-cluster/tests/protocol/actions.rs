@@ -251,12 +251,15 @@ impl Protocol {
                 swap(world, index, Change::Join { who: index }, joined.unwrap(), None);
             }
             Action::Drain(index) => {
-                if let LeaveStep::Drain(view) = decide::leave(world.nodes[index].seen.seen(), id(index), false, None) {
+                let node = &world.nodes[index];
+                let step = decide::leave(node.seen.seen(), id(index), false, None, ts(node.clock));
+                if let LeaveStep::Drain(view) = step {
                     swap(world, index, Change::Drain { who: index }, view, None);
                 }
             }
             Action::Leave(index) => {
-                let step = decide::leave(world.nodes[index].seen.seen(), id(index), true, None);
+                let node = &world.nodes[index];
+                let step = decide::leave(node.seen.seen(), id(index), true, None, ts(node.clock));
                 if matches!(step, LeaveStep::SealAndReplay(_)) {
                     world.nodes[index].released = true;
                     world.nodes[index].memory.fill(None);
@@ -400,7 +403,7 @@ impl Protocol {
         let node = &world.nodes[index];
         let (seen, me, own) = (node.seen.seen(), id(index), node.clock);
         let (view, change) = if dead == index {
-            let LeaveStep::Swap(view) = decide::leave(seen, me, true, Some(ts(last))) else { return };
+            let LeaveStep::Swap(view) = decide::leave(seen, me, true, Some(ts(last)), ts(own)) else { return };
             (view, Change::Leave { who: index, last })
         } else {
             let step = decide::take_over(seen, me, id(dead), Some(ts(last)), ts(own));

@@ -1,0 +1,173 @@
+//! What all tasks of one transport share.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use crate::{Config, Event, PeerId, handshake::Local, peer::PeerInner, seam::Seam};
+
+/// Where the peers of a transport are: by the node that is wanted, if a certain one is, and by address.
+pub(crate) type PeerKey = (Option<PeerId>, Arc<str>);
+
+/// What all tasks of one transport share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) local: Local,
+    pub(crate) seam: Seam,
+    /// Calls of this node without a reply.
+    pub(crate) in_flight: Arc<AtomicUsize>,
+    /// Requests of peers whose handlers have not ended.
+    pub(crate) handled: Arc<Gauge>,
+    /// Connections and peers' tasks that have not ended.
+    pub(crate) tasks: Arc<Gauge>,
+    pub(crate) peers: Mutex<HashMap<PeerKey, Arc<PeerInner>>>,
+    /// The nodes that this one has connected to.
+    pub(crate) dialed: Mutex<HashSet<PeerId>>,
+    /// The nodes that have connected to this one.
+    pub(crate) accepted: Mutex<HashMap<PeerId, Arc<Accepted>>>,
+    /// Wakes who keeps the deadlines.
+    pub(crate) sweeper: Sweeper,
+    pub(crate) closing: watch::Sender<Closing>,
+}
+
+/// How far the end of a transport is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Closing {
+    No,
+    /// No new requests.
+    Gracefully,
+    /// At once.
+    Now,
+}
+
+impl Shared {
+    pub(crate) fn tell(&self, event: Event) {
+        if let Some(observer) = &self.config.observer {
+            observer.event(event);
+        }
+    }
+}
+
+/// Counts what runs, and wakes who waits for less of it.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    count: AtomicUsize,
+    less: Notify,
+}
+
+impl Gauge {
+    /// Counts one more until the guard is dropped.
+    pub(crate) fn enter(self: &Arc<Self>) -> GaugeGuard {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        GaugeGuard(Arc::clone(self))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until fewer than `bound` are there.
+    pub(crate) async fn below(&self, bound: usize) {
+        loop {
+            let mut less = std::pin::pin!(self.less.notified());
+            less.as_mut().enable();
+            if self.count() < bound {
+                return;
+            }
+            less.await;
+        }
+    }
+}
+
+/// One that a [`Gauge`] counts.
+#[derive(Debug)]
+pub(crate) struct GaugeGuard(Arc<Gauge>);
+
+impl Drop for GaugeGuard {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        self.0.less.notify_waiters();
+    }
+}
+
+/// An accepted connection, as others reach it.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    /// Set when a newer connection takes its place.
+    is_replaced: AtomicBool,
+    /// Whether somebody waits for room on the node in its name.
+    is_waiting: AtomicBool,
+    pub(crate) waker: AtomicWaker,
+    has_ended: watch::Sender<bool>,
+}
+
+impl Accepted {
+    pub(crate) fn new() -> Self {
+        Accepted {
+            is_replaced: AtomicBool::new(false),
+            is_waiting: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+            has_ended: watch::Sender::new(false),
+        }
+    }
+
+    /// Whether nobody waits for room in its name. From here on somebody does.
+    pub(crate) fn begin_waiting(&self) -> bool {
+        !self.is_waiting.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn end_waiting(&self) {
+        self.is_waiting.store(false, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::SeqCst)
+    }
+
+    /// Ends it, and waits until it delivers nothing any more.
+    pub(crate) async fn replace(&self) {
+        self.is_replaced.store(true, Ordering::SeqCst);
+        self.waker.wake();
+        // The sender is in `self`: it cannot be gone.
+        self.has_ended.subscribe().wait_for(|ended| *ended).await.ok();
+    }
+
+    pub(crate) fn ended(&self) {
+        self.has_ended.send_replace(true);
+    }
+}
+
+/// Sleeps while no deadline runs.
+#[derive(Debug, Default)]
+pub(crate) struct Sweeper {
+    is_asleep: AtomicBool,
+    wake: Notify,
+}
+
+impl Sweeper {
+    /// There is a deadline to keep.
+    pub(crate) fn stir(&self) {
+        if self.is_asleep.load(Ordering::SeqCst) && self.is_asleep.swap(false, Ordering::SeqCst) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Sleeps from here on. Who then finds that there is a deadline calls [`Sweeper::stir`].
+    pub(crate) fn lie_down(&self) {
+        self.is_asleep.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) async fn sleep(&self) {
+        self.wake.notified().await;
+    }
+}

@@ -1,0 +1,14 @@
+//! Transports against each other, and against peers that do not keep to the rules: over TCP on 127.0.0.1, or over pipes in
+//! memory where the clock has to stand still.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+
+
+mod calls;
+
+
+
+mod order;
+
+mod raw;
+
+mod support;

@@ -11,6 +11,7 @@ use crate::{
     Event, Handler, Listener, Refusal, Remote, Side, Socket,
     dial::Ending,
     handshake::{self, HandshakeError},
+    limits::LINGER,
     link::Link,
     seam,
     serve::Served,
@@ -75,18 +76,17 @@ async fn greet<H: Handler>(
     let mut closing = shared.closing.subscribe();
     let welcomed = tokio::select! {
         () = until(&mut closing, Closing::Now) => return,
-        welcomed = seam::within(shared.config.timing.handshake, welcome(&shared, socket)) => welcomed,
+        welcomed = welcome(&shared, socket) => welcomed,
     };
     drop(permit);
     let (side, reason) = match welcomed {
-        Some(Ok((socket, remote, accepted))) => {
+        Ok((socket, remote, accepted)) => {
             serve(&shared, socket, from, Arc::new(remote), accepted, handler).await;
             return;
         }
-        Some(Err(HandshakeError::Here(reason))) => (Side::Here, Some(reason)),
-        Some(Err(HandshakeError::There(reason))) => (Side::There, Some(reason)),
-        Some(Err(HandshakeError::Io(_))) => (Side::There, None),
-        None => (Side::Here, Some(Refusal::TooSlow)),
+        Err(HandshakeError::Here(reason)) => (Side::Here, Some(reason)),
+        Err(HandshakeError::There(reason)) => (Side::There, Some(reason)),
+        Err(HandshakeError::Io(_)) => (Side::There, None),
     };
     tell_refused(&shared, from, side, reason);
 }
@@ -104,31 +104,37 @@ async fn welcome(
     shared: &Arc<Shared>,
     socket: Box<dyn Socket>,
 ) -> Result<(Box<dyn Socket>, Remote, Place), HandshakeError> {
-    let Some(nonce) = seam::secret_bytes() else { return Err(std::io::Error::other("no randomness").into()) };
-    let mut socket = shared.config.security.wrap_accepted(socket).await?;
-    let greeting = match handshake::accept(&mut socket, &shared.local, nonce).await {
-        Ok(greeting) => greeting,
-        Err(error) => {
-            // Lets the reason out before the socket is gone.
-            socket.shutdown().await.ok();
-            return Err(error);
+    let begin = shared.seam.now();
+    let limit = shared.config.timing.handshake;
+    let too_slow = || HandshakeError::Here(Refusal::TooSlow);
+    let security = &shared.config.security;
+    let mut socket = seam::within(limit, security.wrap_accepted(socket)).await.ok_or_else(too_slow)??;
+
+    let taken = Duration::from_millis(shared.seam.now().saturating_sub(begin));
+    let error = match seam::within(limit.saturating_sub(taken), hear(shared, &mut socket)).await {
+        Some(Ok((remote, place))) => return Ok((socket, remote, place)),
+        Some(Err(error)) => error,
+        None => {
+            handshake::refuse_unheard(&mut socket, Refusal::TooSlow);
+            too_slow()
         }
     };
+    // Lets the reason out before the socket is gone.
+    seam::within(LINGER, socket.shutdown()).await;
+    Err(error)
+}
+
+async fn hear(shared: &Arc<Shared>, socket: &mut Box<dyn Socket>) -> Result<(Remote, Place), HandshakeError> {
+    let Some(nonce) = seam::secret_bytes() else { return Err(std::io::Error::other("no randomness").into()) };
+    let greeting = handshake::accept(socket, &shared.local, nonce).await?;
     let place = if *shared.closing.borrow() == Closing::No {
         Place::take(shared, greeting.remote.id).await.ok_or(Refusal::Busy)
     } else {
         Err(Refusal::Closing)
     };
     match place {
-        Ok(place) => {
-            let remote = greeting.welcome(&mut socket).await?;
-            Ok((socket, remote, place))
-        }
-        Err(refusal) => {
-            let error = greeting.refuse(&mut socket, refusal).await;
-            socket.shutdown().await.ok();
-            Err(error)
-        }
+        Ok(place) => Ok((greeting.welcome(socket).await?, place)),
+        Err(refusal) => Err(greeting.refuse(socket, refusal).await),
     }
 }
 

@@ -68,7 +68,7 @@ fn backoff(min: Duration, max: Duration, failures: u32, chance: f64) -> Duration
 struct Connection {
     socket: Box<dyn Socket>,
     remote: Arc<Remote>,
-    _claim: Claim,
+    claim: Claim,
 }
 
 /// The right to be connected to a node. Two connections to one node would replace each other there.
@@ -140,13 +140,13 @@ async fn connect(peer: &Arc<PeerInner>) -> Result<Connection, HandshakeError> {
     };
     let remote = handshake::dial(&mut socket, &shared.local, peer.expected, nonce, &mut claims).await?;
     match claim {
-        Some(claim) => Ok(Connection { socket, remote: Arc::new(remote), _claim: claim }),
+        Some(claim) => Ok(Connection { socket, remote: Arc::new(remote), claim }),
         None => Err(HandshakeError::Here(Refusal::Duplicate)),
     }
 }
 
 async fn run_connection(peer: &Arc<PeerInner>, connection: Connection) {
-    let Connection { socket, remote, _claim } = connection;
+    let Connection { socket, remote, claim } = connection;
     let mut link = Link::new(socket, remote.version, peer.shared.config.timing.keep_alive);
     let driver = Driver {
         link: &mut link,
@@ -160,8 +160,14 @@ async fn run_connection(peer: &Arc<PeerInner>, connection: Connection) {
     tracing::debug!(peer = %remote.id, %why, "connection to the peer ended");
     peer.outbox.disconnected(&why);
     peer.shared.tell(Event::Disconnected { peer: remote, why: why.clone() });
+    drop(claim);
     if !is_told {
-        link.end(&why).await;
+        // The next connection does not wait for the end of this one.
+        let counted = peer.shared.tasks.enter();
+        peer.shared.seam.spawn(async move {
+            link.end(&why).await;
+            drop(counted);
+        });
     }
 }
 

@@ -2,13 +2,10 @@
 //! memory where the clock has to stand still.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
-
 mod calls;
-
-
-
+mod closing;
+mod endings;
 mod order;
-
 mod raw;
-
+mod strangers;
 mod support;

@@ -66,7 +66,11 @@ pub(crate) fn proof(kind: u8) -> Vec<u8> {
 
 impl Raw {
     pub(crate) async fn connect(address: &str) -> Self {
-        Raw { socket: TcpStream::connect(address).await.unwrap(), read: BytesMut::new() }
+        Raw::of(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub(crate) fn of(socket: TcpStream) -> Self {
+        Raw { socket, read: BytesMut::new() }
     }
 
     /// Connects, and is let in.
@@ -83,7 +87,7 @@ impl Raw {
     /// Accepts a dialer without a secret, as the node `id`.
     pub(crate) async fn accept(listener: &TcpListener, id: PeerId) -> Self {
         let (socket, _) = listener.accept().await.unwrap();
-        let mut raw = Raw { socket, read: BytesMut::new() };
+        let mut raw = Raw::of(socket);
         let hello = raw.hear().await.expect("a hello");
         assert_eq!(hello[..5], *b"DNAT\x01");
         let mut challenge = b"DNAT\x02\x01\x00".to_vec();

@@ -138,7 +138,8 @@ async fn connect(peer: &Arc<PeerInner>) -> Result<Connection, HandshakeError> {
         claim = Claim::take(shared, id);
         claim.is_some()
     };
-    let remote = handshake::dial(&mut socket, &shared.local, peer.expected, nonce, &mut claims).await?;
+    let remote = handshake::dial(&mut socket, &shared.local, peer.expected, nonce, &mut claims).await;
+    let remote = remote.map_err(|error| shared.config.security.explain(error))?;
     match claim {
         Some(claim) => Ok(Connection { socket, remote: Arc::new(remote), claim }),
         None => Err(HandshakeError::Here(Refusal::Duplicate)),

@@ -260,3 +260,194 @@ impl Large {
         header.saturating_add(self.written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::Kind;
+
+    const CHUNK: usize = FRAME_PAYLOAD_BYTES_MAX;
+
+    fn message(id: u64, stream: u64, bytes: usize) -> Outgoing {
+        let head = Head { stream, ..Head::new(Kind::Request, id) };
+        Outgoing { head, header: Bytes::new(), body: vec![7; bytes].into(), deadline: None }
+    }
+
+    /// The ids of the frames of one take, with whether the message goes on.
+    fn take(schedule: &mut Schedule, bytes: usize) -> Vec<(u64, bool)> {
+        let mut pieces = Vec::new();
+        schedule.take(bytes, &mut |_| true, &mut pieces);
+        pieces.iter().map(|piece| (piece.head.id, piece.head.flags & MORE != 0)).collect()
+    }
+
+    #[test]
+    fn small_ones_go_before_the_pieces_of_a_large_one() {
+        let mut schedule = Schedule::default();
+        schedule.push(message(1, 1, 3 * CHUNK));
+        schedule.push(message(2, 1, 1));
+        schedule.push(message(3, 2, 1));
+        assert_eq!(take(&mut schedule, CHUNK), [(3, false), (1, true)]);
+        schedule.push(message(4, 2, 1));
+        assert_eq!(take(&mut schedule, 3 * CHUNK), [(4, false), (1, true), (1, false), (2, false)]);
+        assert!(schedule.is_empty());
+        assert_eq!(schedule.bytes(), 0);
+    }
+
+    #[test]
+    fn large_ones_take_turns_and_only_so_many_at_a_time() {
+        let mut schedule = Schedule::default();
+        let last = u64::try_from(LARGE_MESSAGES_MAX).unwrap() + 1;
+        for id in 1..=last {
+            schedule.push(message(id, id, 2 * CHUNK));
+        }
+        let mut order = Vec::new();
+        while !schedule.is_empty() {
+            order.extend(take(&mut schedule, 1));
+        }
+        let first = (1..last).map(|id| (id, true));
+        let expected = first.chain([(1, false), (2, false), (3, false), (4, false), (last, true), (last, false)]);
+        assert_eq!(order, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn small_ones_without_end_do_not_starve_a_large_one() {
+        let mut schedule = Schedule::default();
+        schedule.push(message(1, 1, 4 * CHUNK));
+        for id in 2..10_000 {
+            schedule.push(message(id, 2, 1_000));
+        }
+        let mut takes = 0;
+        while !take(&mut schedule, 2 * CHUNK).contains(&(1, false)) {
+            takes += 1;
+            assert!(takes < 6, "it gets a piece in every round");
+        }
+        assert!(!schedule.is_empty(), "the small ones are not through");
+    }
+
+    #[test]
+    fn what_is_behind_one_that_is_cut_goes_on() {
+        let mut schedule = Schedule::default();
+        schedule.push(message(1, 1, 3 * CHUNK));
+        schedule.push(message(2, 1, 1));
+        assert_eq!(take(&mut schedule, 1), [(1, true)]);
+        assert!(schedule.cut(1) && !schedule.cut(1) && !schedule.cut(2));
+        assert_eq!(take(&mut schedule, CHUNK), [(2, false)]);
+        assert_eq!(schedule.bytes(), 0);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push { stream: u64, bytes: usize },
+        Take(usize),
+        Cut(usize),
+        Drop(usize),
+        Reset,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let sizes = prop_oneof![4 => 0usize..100, 1 => CHUNK - 1..CHUNK + 2, 2 => CHUNK..6 * CHUNK];
+        let step = prop_oneof![
+            8 => (0u64..4, sizes).prop_map(|(stream, bytes)| Step::Push { stream, bytes }),
+            6 => (1usize..4 * CHUNK).prop_map(Step::Take),
+            1 => (0usize..20).prop_map(Step::Cut),
+            1 => (0usize..20).prop_map(Step::Drop),
+            1 => Just(Step::Reset),
+        ];
+        proptest::collection::vec(step, 0..60)
+    }
+
+    /// What the receiver makes of the frames: it checks that they keep the rules of the wire.
+    #[derive(Default)]
+    struct Receiver {
+        partial: HashMap<u64, (u64, usize)>,
+        complete: Vec<(u64, u64, usize)>,
+    }
+
+    impl Receiver {
+        fn receive(&mut self, piece: &Piece) {
+            let (id, stream, bytes) = (piece.head.id, piece.head.stream, piece.header.len() + piece.body.len());
+            assert!(bytes <= CHUNK);
+            let before = if piece.head.flags & CONTINUED != 0 {
+                self.partial.remove(&id).expect("it has begun").1
+            } else {
+                let is_other = |(other, _): &(u64, usize)| *other != stream || stream == 0;
+                assert!(self.partial.values().all(is_other), "a message of a stream begins when the last one is over");
+                0
+            };
+            if piece.head.flags & MORE != 0 {
+                self.partial.insert(id, (stream, before + bytes));
+                assert!(self.partial.len() <= LARGE_MESSAGES_MAX);
+            } else {
+                self.complete.push((id, stream, before + bytes));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_arrives_once_whole_and_in_the_order_of_its_stream(steps in steps()) {
+            let mut schedule = Schedule::default();
+            let mut sent = HashMap::new();
+            let mut begun = HashSet::new();
+            let mut dropped = HashSet::new();
+            let mut receiver = Receiver::default();
+            let mut next = 1;
+            for step in steps.into_iter().chain([Step::Take(usize::MAX)]) {
+                match step {
+                    Step::Push { stream, bytes } => {
+                        sent.insert(next, (stream, bytes));
+                        schedule.push(message(next, stream, bytes));
+                        next += 1;
+                    }
+                    Step::Take(bytes) => {
+                        let mut pieces = Vec::new();
+                        let mut begin = |message: &Outgoing| {
+                            assert!(begun.insert(message.head.id), "a message begins once");
+                            true
+                        };
+                        schedule.take(bytes, &mut begin, &mut pieces);
+                        pieces.iter().for_each(|piece| receiver.receive(piece));
+                    }
+                    Step::Cut(number) => {
+                        let id = u64::try_from(number).unwrap();
+                        if schedule.cut(id) {
+                            prop_assert!(receiver.partial.remove(&id).is_some());
+                            dropped.insert(id);
+                        }
+                    }
+                    Step::Drop(number) => {
+                        let id = u64::try_from(number).unwrap();
+                        schedule.retain(|message| {
+                            assert!(!begun.contains(&message.head.id), "asked only of those that have not begun");
+                            let is_it = message.head.id == id;
+                            if is_it {
+                                dropped.insert(id);
+                            }
+                            !is_it
+                        });
+                    }
+                    Step::Reset => {
+                        schedule.reset();
+                        dropped.extend(receiver.partial.drain().map(|(id, _)| id));
+                    }
+                }
+            }
+            prop_assert!(schedule.is_empty());
+            prop_assert_eq!(schedule.bytes(), 0);
+            prop_assert!(schedule.parked.is_empty());
+            let mut last = HashMap::new();
+            for (id, stream, bytes) in receiver.complete {
+                prop_assert_eq!(sent.remove(&id), Some((stream, bytes)));
+                prop_assert!(!dropped.contains(&id));
+                if stream != 0 {
+                    prop_assert!(last.insert(stream, id).is_none_or(|before| before < id), "stream {}", stream);
+                }
+            }
+            prop_assert!(sent.keys().all(|id| dropped.contains(id)), "{:?} were lost", sent);
+        }
+    }
+}

@@ -100,4 +100,13 @@ impl Security {
         }
         Ok(socket)
     }
+
+    /// What a failure behind TLS means: a certificate of the dialer is refused only when the dialer takes TLS to stand.
+    pub(crate) fn explain(&self, error: HandshakeError) -> HandshakeError {
+        match error {
+            #[cfg(feature = "tls")]
+            HandshakeError::Io(error) if self.tls.is_some() => crate::tls::refusal(error),
+            error => error,
+        }
+    }
 }

@@ -129,7 +129,7 @@ impl Current {
 }
 
 /// A failure of TLS as a refusal; one of the socket stays one.
-fn refusal(error: io::Error) -> HandshakeError {
+pub(crate) fn refusal(error: io::Error) -> HandshakeError {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let failure = match tls {
         None => return HandshakeError::Io(error),

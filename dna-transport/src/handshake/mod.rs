@@ -59,6 +59,8 @@ mod dial;
 mod proof;
 mod refusal;
 mod say;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use accept::{accept, refuse_unheard};

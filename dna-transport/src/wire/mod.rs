@@ -58,6 +58,8 @@ mod assembly;
 mod codec;
 mod frame;
 mod malformed;
+#[cfg(test)]
+mod tests;
 
 pub use assembly::{Assembly, Message};
 pub use codec::{FrameCodec, WireError};

@@ -2,10 +2,15 @@
 //! memory where the clock has to stand still.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
 
+mod bounds;
 mod calls;
 mod closing;
 mod endings;
+mod evolution;
 mod order;
+mod pipes;
 mod raw;
 mod strangers;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -156,6 +156,8 @@ async fn run_connection(peer: &Arc<PeerInner>, connection: Connection) {
         work: Work::default(),
         said_goodbye: false,
         peer_closes: false,
+        is_lively: false,
+        has_yielded: false,
     };
     let Ending { why, is_told } = driver.await;
     tracing::debug!(peer = %remote.id, %why, "connection to the peer ended");
@@ -199,6 +201,10 @@ struct Driver<'a> {
     work: Work,
     said_goodbye: bool,
     peer_closes: bool,
+    /// Whether several callers were seen at the last turn.
+    is_lively: bool,
+    /// Whether others had their turn since there was something to do.
+    has_yielded: bool,
 }
 
 impl Future for Driver<'_> {
@@ -216,6 +222,13 @@ impl Driver<'_> {
     /// Does what can be done now.
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
         self.peer.outbox.register(cx);
+        // Where there are several callers, those that are about to run go first, so that one write carries them all.
+        if self.is_lively && !std::mem::replace(&mut self.has_yielded, true) {
+            cx.waker().wake_by_ref();
+            return Ok(());
+        }
+        self.has_yielded = false;
+        self.is_lively = self.peer.outbox.is_shared();
         loop {
             let mut frames = 0;
             while frames < FRAMES_PER_TURN
@@ -224,6 +237,7 @@ impl Driver<'_> {
                 self.take_frame(frame)?;
                 frames += 1;
             }
+            self.is_lively |= frames > 1;
             let has_written = self.write(cx)?;
             let has_read = match self.link.poll_read(cx) {
                 Poll::Ready(result) => {

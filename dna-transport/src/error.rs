@@ -169,10 +169,9 @@ impl CallError {
             | CallError::Refused { .. }
             | CallError::PeerClosing => Outcome::NotHandled,
             CallError::DeadlineExceeded { outcome } | CallError::Closed { outcome } => *outcome,
-            CallError::ConnectionLost(_)
-            | CallError::Panicked
-            | CallError::ReplyTooLarge
-            | CallError::Other(_) => Outcome::Unknown,
+            CallError::ConnectionLost(_) | CallError::Panicked | CallError::ReplyTooLarge | CallError::Other(_) => {
+                Outcome::Unknown
+            }
         }
     }
 
@@ -288,7 +287,9 @@ impl StartError {
 #[non_exhaustive]
 pub enum PeerError {
     /// It knows as many as it may.
-    #[error("this transport knows {limit} peers, as many as it may; close those that are gone, or raise `Limits::peers`")]
+    #[error(
+        "this transport knows {limit} peers, as many as it may; close those that are gone, or raise `Limits::peers`"
+    )]
     TooMany {
         /// The bound.
         limit: usize,

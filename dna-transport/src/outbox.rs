@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +14,7 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     CallError, ConnectError, Limit, Limits, Lost, Outcome, Request, Side,
@@ -23,6 +22,7 @@ use crate::{
     limits::REQUEST_HEADER_BYTES_MAX,
     schedule::{Outgoing, Piece, Schedule},
     seam::Millis,
+    shared::Change,
     wire::{Head, Kind},
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Outbox {
     /// The task that writes.
     writer: AtomicWaker,
     /// Wakes who waits for room, or for a connection.
-    changed: Notify,
+    changed: Change,
     limits: Limits,
     /// Calls in flight of the whole node.
     in_flight: Arc<AtomicUsize>,
@@ -128,7 +128,7 @@ impl Outbox {
             connection: Connection::Unknown,
             earliest: Millis::MAX,
         };
-        Outbox { inner: Mutex::new(inner), writer: AtomicWaker::new(), changed: Notify::new(), limits, in_flight }
+        Outbox { inner: Mutex::new(inner), writer: AtomicWaker::new(), changed: Change::default(), limits, in_flight }
     }
 
     /// Takes a call. Its id, and where its end will be.
@@ -256,40 +256,31 @@ impl Outbox {
     /// Waits until there is a connection, or an attempt has failed that was made since this was asked.
     pub(crate) async fn connection(&self) -> Result<Arc<Remote>, ConnectError> {
         let mut has_asked = false;
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            {
-                let mut inner = self.inner.lock();
-                if matches!(inner.state, State::Draining | State::Closed) {
-                    return Err(ConnectError::Closed);
-                }
-                match &inner.connection {
-                    Connection::Stands(remote) => return Ok(Arc::clone(remote)),
-                    Connection::Failed(error) if has_asked => return Err(error.clone()),
-                    Connection::Failed(_) | Connection::Unknown => inner.connection = Connection::Wanted,
-                    Connection::Wanted => {}
-                }
-                self.wake(&mut inner);
+        let look = || {
+            let mut inner = self.inner.lock();
+            if matches!(inner.state, State::Draining | State::Closed) {
+                return Some(Err(ConnectError::Closed));
+            }
+            match &inner.connection {
+                Connection::Stands(remote) => return Some(Ok(Arc::clone(remote))),
+                Connection::Failed(error) if has_asked => return Some(Err(error.clone())),
+                Connection::Failed(_) | Connection::Unknown => inner.connection = Connection::Wanted,
+                Connection::Wanted => {}
             }
             has_asked = true;
-            changed.await;
-        }
+            self.wake(&mut inner);
+            None
+        };
+        self.changed.until(look).await
     }
 
     /// Waits until a message of so many bytes may be queued, and one more call made; or until none is taken any more.
     pub(crate) async fn room(&self, bytes: usize) {
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            {
-                let inner = self.inner.lock();
-                if inner.state != State::Open || inner.has_room(bytes, &self.limits) {
-                    return;
-                }
-            }
-            changed.await;
-        }
+        let look = || {
+            let inner = self.inner.lock();
+            (inner.state != State::Open || inner.has_room(bytes, &self.limits)).then_some(())
+        };
+        self.changed.until(look).await;
     }
 
     /// A connection stands.
@@ -301,7 +292,7 @@ impl Outbox {
             inner.state = State::Open;
         }
         inner.connection = Connection::Stands(remote);
-        self.changed.notify_waiters();
+        self.changed.tell();
         let late = inner.too_large();
         drop(inner);
         self.fail(late);
@@ -317,7 +308,7 @@ impl Outbox {
             _ => Vec::new(),
         };
         inner.connection = Connection::Failed(error);
-        self.changed.notify_waiters();
+        self.changed.tell();
         drop(inner);
         self.fail(over);
     }
@@ -334,7 +325,7 @@ impl Outbox {
         let ids = inner.calls.iter().filter(|(_, waiter)| waiter.has_begun).map(|(id, _)| *id).collect::<Vec<_>>();
         let lost = ids.into_iter().filter_map(|id| inner.calls.remove(&id));
         let over = lost.map(|waiter| (waiter, CallError::ConnectionLost(why.clone()))).collect();
-        self.changed.notify_waiters();
+        self.changed.tell();
         drop(inner);
         self.fail(over);
     }
@@ -346,7 +337,7 @@ impl Outbox {
             inner.state = State::PeerClosing;
         }
         let over = inner.fail_unbegun(&CallError::PeerClosing);
-        self.changed.notify_waiters();
+        self.changed.tell();
         drop(inner);
         self.fail(over);
     }
@@ -357,7 +348,7 @@ impl Outbox {
         if inner.state != State::Closed {
             inner.state = State::Draining;
         }
-        self.changed.notify_waiters();
+        self.changed.tell();
         self.wake_always(&mut inner);
     }
 
@@ -373,10 +364,15 @@ impl Outbox {
         let over = over.collect();
         inner.schedule.reset();
         inner.sweep(None);
-        self.changed.notify_waiters();
+        self.changed.tell();
         self.wake_always(&mut inner);
         drop(inner);
         self.fail(over);
+    }
+
+    /// Whether several calls wait for their replies.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.lock().calls.len() > 1
     }
 
     pub(crate) fn state(&self) -> State {
@@ -409,7 +405,7 @@ impl Outbox {
 
     fn tell_of_room(&self, inner: &Inner) {
         if inner.has_room(0, &self.limits) {
-            self.changed.notify_waiters();
+            self.changed.tell();
         }
     }
 

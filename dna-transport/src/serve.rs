@@ -254,10 +254,8 @@ impl<'a, H: Handler> Served<'a, H> {
         let within = (within != NO_DEADLINE).then(|| Duration::from_millis(u64::from(within)));
         let request = Incoming { from: Arc::clone(self.remote), stream, header, body, within };
         let handler = Arc::clone(self.handler);
-        let counted = self.shared.handled.enter();
         // The call itself, too, may panic.
         let future = async move {
-            let _counted = counted;
             if kind == Kind::Cast {
                 handler.cast(request).await;
                 return Bytes::new();
@@ -269,8 +267,10 @@ impl<'a, H: Handler> Served<'a, H> {
             Poll::Ready(result) => self.answer(id, kind, result.ok()),
             Poll::Pending => {
                 let finished = Arc::clone(&self.finished);
+                let counted = self.shared.handled.enter();
                 let task = self.shared.seam.spawn(async move {
                     let result = future.await.ok();
+                    drop(counted);
                     finished.list.lock().push_back((id, result));
                     finished.waker.wake();
                 });

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -57,11 +58,57 @@ impl Shared {
     }
 }
 
+/// Wakes who waits for a change. Costs next to nothing while nobody does.
+#[derive(Debug, Default)]
+pub(crate) struct Change {
+    waiting: AtomicUsize,
+    notify: Notify,
+}
+
+impl Change {
+    /// Something has changed.
+    pub(crate) fn tell(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.notify.notify_waiters();
+        }
+    }
+
+    /// Looks again after each change until there is a result.
+    pub(crate) async fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        let _waiting = Waiting::new(&self.waiting);
+        loop {
+            let mut changed = pin!(self.notify.notified());
+            // A change after the look must not be missed.
+            changed.as_mut().enable();
+            if let Some(result) = look() {
+                return result;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// One that waits.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Waiting(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Counts what runs, and wakes who waits for less of it.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge {
     count: AtomicUsize,
-    less: Notify,
+    less: Change,
 }
 
 impl Gauge {
@@ -77,14 +124,7 @@ impl Gauge {
 
     /// Waits until fewer than `bound` are there.
     pub(crate) async fn below(&self, bound: usize) {
-        loop {
-            let mut less = std::pin::pin!(self.less.notified());
-            less.as_mut().enable();
-            if self.count() < bound {
-                return;
-            }
-            less.await;
-        }
+        self.less.until(|| (self.count() < bound).then_some(())).await;
     }
 }
 
@@ -95,7 +135,7 @@ pub(crate) struct GaugeGuard(Arc<Gauge>);
 impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::SeqCst);
-        self.0.less.notify_waiters();
+        self.0.less.tell();
     }
 }
 

@@ -30,9 +30,13 @@ fn frames_are_read_as_far_as_they_keep_to_the_protocol() {
 fn messages_are_put_together_as_far_as_they_keep_to_the_protocol() {
     let counts = corpus("messages").into_iter().map(|(name, bytes)| (name, testing::messages(&bytes).ok()));
     let counts = counts.collect::<BTreeMap<_, _>>();
-    for (name, expected) in
-        [("whole", Some(1)), ("two_interleaved", Some(2)), ("not_begun", None), ("twice", None), ("never_ends", Some(0))]
-    {
+    for (name, expected) in [
+        ("whole", Some(1)),
+        ("two_interleaved", Some(2)),
+        ("not_begun", None),
+        ("twice", None),
+        ("never_ends", Some(0)),
+    ] {
         assert_eq!(counts.get(name), Some(&expected), "{name}");
     }
 }

@@ -65,9 +65,9 @@ mod text;
 
 pub(crate) use accept::{accept, refuse_unheard};
 pub(crate) use dial::dial;
-pub use refusal::{Refusal, TlsFailure};
 pub(crate) use refusal::HandshakeError;
+pub use refusal::{Refusal, TlsFailure};
 pub(crate) use say::Local;
+pub use say::Remote;
 #[cfg(feature = "testing")]
 pub(crate) use say::decode_any;
-pub use say::Remote;

@@ -10,7 +10,9 @@ pub enum Refusal {
     #[error("what came was no handshake of this protocol; does the address belong to another service?")]
     NotThisProtocol,
     /// The two sides have no version of the protocol in common.
-    #[error("no common version of the protocol: the refusing side speaks {lowest} to {highest}; upgrade the older node")]
+    #[error(
+        "no common version of the protocol: the refusing side speaks {lowest} to {highest}; upgrade the older node"
+    )]
     Version {
         /// The lowest one of the refusing side.
         lowest: u8,

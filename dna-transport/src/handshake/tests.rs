@@ -37,20 +37,13 @@ fn challenge() -> Challenge {
 
 #[test]
 fn the_bytes_of_the_messages_are_these() {
-    let expected = [
-        &b"DNAT\x01\x01\x02\x01"[..],
-        &[0xaa; 16],
-        &[0xbb; 32],
-        &[4, 3, 2, 1, 1],
-        &[0xcc; 16],
-        b"\x04shop\x03a:1",
-    ]
-    .concat();
+    let expected =
+        [&b"DNAT\x01\x01\x02\x01"[..], &[0xaa; 16], &[0xbb; 32], &[4, 3, 2, 1, 1], &[0xcc; 16], b"\x04shop\x03a:1"]
+            .concat();
     assert_eq!(hello().encode(), expected);
     assert_eq!(Hello::decode(&expected).unwrap(), hello());
 
-    let expected =
-        [&b"DNAT\x02\x01\x01"[..], &[0xcc; 16], &[0xdd; 32], &[5, 0, 0, 0, 6, 0, 0, 0], b"\x03b:2"].concat();
+    let expected = [&b"DNAT\x02\x01\x01"[..], &[0xcc; 16], &[0xdd; 32], &[5, 0, 0, 0, 6, 0, 0, 0], b"\x03b:2"].concat();
     assert_eq!(challenge().encode(), expected);
     assert_eq!(Challenge::decode(&expected).unwrap(), challenge());
 

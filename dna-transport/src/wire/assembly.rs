@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use foldhash::fast::RandomState;
 
 use super::{CONTINUED, Frame, Head, Kind, MORE, Malformed};
-use crate::limits::{COPY_BYTES_MAX, LARGE_MESSAGES_MAX};
+use crate::limits::LARGE_MESSAGES_MAX;
 
 /// A complete message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Assembly {
                 return Err(Malformed::Twice(head.id));
             }
             if head.flags & MORE == 0 {
-                return Ok(Some(complete(head, head.within, compact(payload))));
+                return Ok(Some(complete(head, head.within, payload)));
             }
             if self.partial.len() >= LARGE_MESSAGES_MAX {
                 return Err(Malformed::TooManyIncomplete(LARGE_MESSAGES_MAX));
@@ -102,11 +102,9 @@ impl Assembly {
 }
 
 fn complete(head: Head, within: u32, mut payload: Bytes) -> Message {
-    let header = payload.split_to(usize::from(head.request_header).min(payload.len()));
+    let header = match usize::from(head.request_header) {
+        0 => Bytes::new(),
+        bytes => payload.split_to(bytes.min(payload.len())),
+    };
     Message { kind: head.kind, id: head.id, stream: head.stream, within, header, body: payload }
-}
-
-/// A payload that does not keep much more alive than itself.
-fn compact(payload: Bytes) -> Bytes {
-    if payload.len() > COPY_BYTES_MAX { payload } else { Bytes::copy_from_slice(&payload) }
 }

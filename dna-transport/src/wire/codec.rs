@@ -2,11 +2,13 @@
 
 use std::io;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::{CONTINUED, Code, Frame, HEAD_BYTES, Head, Kind, MORE, Malformed, PREFIX_BYTES};
-use crate::limits::{FRAME_BYTES_MAX, FRAME_HEAD_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX, REQUEST_HEADER_BYTES_MAX};
+use crate::limits::{
+    COPY_BYTES_MAX, FRAME_BYTES_MAX, FRAME_HEAD_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX, REQUEST_HEADER_BYTES_MAX,
+};
 
 /// Flags that must be understood.
 const CRITICAL_FLAGS: u8 = 0b0000_1111;
@@ -74,10 +76,22 @@ impl FrameCodec {
             }
             source.advance(PREFIX_BYTES + head_bytes);
             match parsed {
-                Some(head) => return Ok(Some(Frame { head, payload: source.split_to(payload).freeze() })),
+                Some(head) => return Ok(Some(Frame { head, payload: split(source, payload) })),
                 None => source.advance(payload),
             }
         }
+    }
+}
+
+/// Takes a payload out. A small one is copied: then one that lives long does not keep the whole buffer alive.
+fn split(source: &mut BytesMut, bytes: usize) -> Bytes {
+    match source.get(..bytes) {
+        Some(payload) if bytes <= COPY_BYTES_MAX => {
+            let payload = Bytes::copy_from_slice(payload);
+            source.advance(bytes);
+            payload
+        }
+        _ => source.split_to(bytes).freeze(),
     }
 }
 

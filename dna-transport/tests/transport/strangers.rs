@@ -25,7 +25,9 @@ const OURS: &str = "a secret of thirty-two bytes or so";
 const THEIRS: &str = "another secret of about that size";
 
 async fn refused_there(heard: &Heard) -> (Side, Option<Refusal>) {
-    heard.next(|event| if let Event::AcceptRefused { side, reason, .. } = event { Some((side, reason)) } else { None }).await
+    heard
+        .next(|event| if let Event::AcceptRefused { side, reason, .. } = event { Some((side, reason)) } else { None })
+        .await
 }
 
 /// What both sides say when `dialer` connects to `acceptor`.

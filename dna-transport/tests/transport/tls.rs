@@ -74,9 +74,13 @@ async fn a_wrong_authority_is_refused_by_whoever_sees_it_first_and_told_to_the_o
     let (observer, heard) = ear();
     let server = config(1).security(Security::tls(ours.tls())).observer(observer);
     let (_server, address) = serve(server, echo()).await;
-    let next = || heard.next(|event| {
-        if let Event::AcceptRefused { side, reason, .. } = event { Some((side, reason)) } else { None }
-    });
+    let next = || {
+        heard.next(
+            |event| {
+                if let Event::AcceptRefused { side, reason, .. } = event { Some((side, reason)) } else { None }
+            },
+        )
+    };
 
     // It believes in nobody here: the dialer sees the acceptor's certificate first.
     let client = Transport::client(config(2).security(Security::tls(theirs.tls()))).unwrap();

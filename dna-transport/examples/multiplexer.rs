@@ -4,7 +4,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use dna_transport::{CallError, Config, Handler, Incoming, PeerId, Request, Secret, Security, Transport};
+use dna_transport::{Config, Handler, Incoming, PeerId, Request, Secret, Security, Transport};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 /// Adds up the numbers in a text, or repeats it as often as its header says.
@@ -52,7 +52,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let late = peer.call(Request::new("").within(Duration::from_millis(100))).await;
     let error = late.err().ok_or("nobody answers this one")?;
     println!("{error}: {:?}", error.outcome());
-    assert!(matches!(error, CallError::DeadlineExceeded { .. }));
 
     client.close(Duration::from_secs(5)).await;
     server.close(Duration::from_secs(5)).await;

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use crate::{
     handshake,
-    wire::{Assembly, FrameCodec, Malformed, VERSION_HIGHEST},
+    wire::{Assembly, FrameCodec, VERSION_HIGHEST},
 };
 
 /// Reads bytes as frames. How many there were, until the bytes ended or broke the protocol.
@@ -23,20 +23,21 @@ pub fn handshake(bytes: &[u8]) -> bool {
     handshake::decode_any(bytes)
 }
 
-/// Reads bytes as frames of messages, of at most 1 MiB each. How many messages were complete.
+/// Reads bytes as frames of messages, of at most 1 MiB each. How many messages were complete, or
+/// `None` if the bytes break the protocol.
 ///
-/// # Errors
-/// How the bytes break the protocol.
-pub fn messages(bytes: &[u8]) -> Result<usize, Malformed> {
+/// # Panics
+/// If more were kept than has come.
+pub fn messages(bytes: &[u8]) -> Option<usize> {
     let codec = FrameCodec::new(VERSION_HIGHEST);
     let mut assembly = Assembly::new(1024 * 1024);
     let mut source = BytesMut::from(bytes);
     let mut count = 0;
-    while let Some(frame) = codec.next(&mut source)? {
-        if frame.head.kind.is_message() && assembly.add(frame)?.is_some() {
+    while let Some(frame) = codec.next(&mut source).ok()? {
+        if frame.head.kind.is_message() && assembly.add(frame).ok()?.is_some() {
             count += 1;
         }
         assert!(assembly.bytes() <= bytes.len(), "more is kept than has come");
     }
-    Ok(count)
+    Some(count)
 }

@@ -150,18 +150,6 @@ async fn a_large_call_that_is_dropped_half_way_leaves_the_connection_in_order() 
 }
 
 #[tokio::test]
-async fn a_late_reply_is_an_error_that_does_not_know() {
-    let (handler, mut hung) = hanging();
-    let (_server, _client, peer) = pair(handler).await;
-    peer.connect().await.unwrap();
-    let error = peer.call(Request::new("x").within(Duration::from_millis(50))).await.unwrap_err();
-    assert_eq!(error, CallError::DeadlineExceeded { outcome: Outcome::Unknown });
-    assert!(!error.is_retryable());
-    assert_eq!(hung.recv().await.unwrap(), Hung::Began("x".into()));
-    assert_eq!(hung.recv().await.unwrap(), Hung::Dropped("x".into()));
-}
-
-#[tokio::test]
 async fn a_late_call_that_never_left_says_so() {
     let client = Transport::client(config(2)).unwrap();
     // Nobody listens on this port: it was free a moment ago.

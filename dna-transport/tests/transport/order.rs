@@ -56,7 +56,7 @@ async fn each_stream_keeps_its_order_under_load_whatever_the_sizes() {
     let handler = Answer(move |request: Incoming| {
         sender.send((request.stream, u32::from_le_bytes(request.body[..4].try_into().unwrap()))).unwrap();
         // Some answers come at once, some later: neither may change the order.
-        let waits = request.body.len() % 2 == 0;
+        let waits = request.body.len().is_multiple_of(2);
         async move {
             if waits {
                 tokio::task::yield_now().await;

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use dna_transport::{
-    CallError, Event, Incoming, Limits, Listener, Lost, Network, Outcome, Request, Socket, Transport,
+    CallError, Event, Incoming, Limits, Listener, Lost, Network, Outcome, Refusal, Request, Socket, Transport,
     wire::{FrameCodec, Head, Kind},
 };
 use futures_util::future::BoxFuture;
@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::{
     raw::{Hello, frame, proof},
-    support::{Answer, config, ear, echo, id, pattern, telling},
+    support::{Answer, Hung, config, ear, echo, hanging, id, pattern, telling},
 };
 
 /// What a pipe holds.
@@ -88,14 +88,21 @@ fn on(pipes: &Arc<Pipes>, number: u8) -> dna_transport::Config {
     config
 }
 
+/// The next message of the handshake.
+async fn hear(pipe: &mut DuplexStream) -> Vec<u8> {
+    let length = pipe.read_u32_le().await.unwrap();
+    let mut bytes = vec![0; usize::try_from(length).unwrap()];
+    pipe.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
 /// A connection by hand that has been let in.
 async fn dial(pipes: &Pipes) -> DuplexStream {
     let mut pipe = pipes.open(ADDRESS).unwrap();
     for message in [Hello::of(id(7)).bytes(), proof(3)] {
         pipe.write_u32_le(u32::try_from(message.len()).unwrap()).await.unwrap();
         pipe.write_all(&message).await.unwrap();
-        let length = pipe.read_u32_le().await.unwrap();
-        pipe.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await.unwrap();
+        hear(&mut pipe).await;
     }
     pipe
 }
@@ -154,6 +161,43 @@ async fn casts_that_are_not_read_for_long_do_not_end_the_connection() {
         assert_eq!(done.recv().await.unwrap()[0], number);
     }
     assert!(Arc::ptr_eq(&remote, &peer.connect().await.unwrap()), "the connection is still the first one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_reply_is_an_error_that_does_not_know() {
+    let pipes = Arc::new(Pipes::default());
+    let (handler, mut hung) = hanging();
+    let _server = Transport::serve(on(&pipes, 1), ADDRESS, handler).await.unwrap();
+    let client = Transport::client(on(&pipes, 2)).unwrap();
+    let peer = client.peer(ADDRESS).unwrap();
+    let error = peer.call(Request::new("x").within(Duration::from_millis(50))).await.unwrap_err();
+    assert_eq!(error, CallError::DeadlineExceeded { outcome: Outcome::Unknown });
+    assert!(!error.is_retryable());
+    assert_eq!(hung.recv().await.unwrap(), Hung::Began("x".into()));
+    assert_eq!(hung.recv().await.unwrap(), Hung::Dropped("x".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_that_say_nothing_are_bounded_and_sent_away() {
+    let pipes = Arc::new(Pipes::default());
+    let limits = Limits { half_open: 3, ..Limits::default() };
+    let (observer, heard) = ear();
+    let _server = Transport::serve(on(&pipes, 1).limits(limits).observer(observer), ADDRESS, echo()).await.unwrap();
+    let refused = || heard.next(|event| if let Event::AcceptRefused { reason, .. } = event { reason } else { None });
+    let mut silent = (0..3).map(|_| pipes.open(ADDRESS).unwrap()).collect::<Vec<_>>();
+    for _ in 0..20 {
+        let mut one_more = pipes.open(ADDRESS).unwrap();
+        assert_eq!(hear(&mut one_more).await[..6], *b"DNAT\x05\x07");
+        assert_eq!(refused().await, Refusal::Busy);
+    }
+    for silent in &mut silent {
+        assert_eq!(hear(silent).await[..6], *b"DNAT\x05\x09");
+        assert_eq!(refused().await, Refusal::TooSlow);
+    }
+    // Their places are free again, though they have not hung up.
+    let client = Transport::client(on(&pipes, 2)).unwrap();
+    assert_eq!(client.peer(ADDRESS).unwrap().call(Request::new("x")).await.unwrap(), "x");
+    drop(silent);
 }
 
 #[tokio::test(start_paused = true)]

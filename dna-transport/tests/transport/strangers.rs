@@ -207,29 +207,6 @@ async fn a_message_of_the_handshake_has_a_longest_length() {
 }
 
 #[tokio::test]
-async fn strangers_that_say_nothing_are_bounded_and_sent_away() {
-    let timing = Timing { handshake: Duration::from_millis(300), ..Timing::default() };
-    let limits = Limits { half_open: 3, ..Limits::default() };
-    let (observer, heard) = ear();
-    let (_server, address) = serve(config(1).timing(timing).limits(limits).observer(observer), echo()).await;
-    let mut silent = Vec::new();
-    for _ in 0..3 {
-        silent.push(Raw::connect(&address).await);
-    }
-    for _ in 0..20 {
-        let mut one_more = Raw::connect(&address).await;
-        assert_eq!(one_more.hear().await.unwrap()[..6], *b"DNAT\x05\x07");
-        assert_eq!(refused_there(&heard).await, (Side::Here, Some(Refusal::Busy)));
-    }
-    for mut silent in silent {
-        assert_eq!(refused_there(&heard).await, (Side::Here, Some(Refusal::TooSlow)));
-        assert_eq!(silent.hear().await.unwrap()[..6], *b"DNAT\x05\x09");
-    }
-    let client = Transport::client(config(2)).unwrap();
-    assert_eq!(client.peer(&address).unwrap().call(request("x")).await.unwrap(), "x");
-}
-
-#[tokio::test]
 async fn an_acceptor_that_says_nothing_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let timing = Timing { handshake: Duration::from_millis(50), ..Timing::default() };

@@ -18,7 +18,6 @@ use crate::{
     outbox::{State, Work},
     peer::PeerInner,
     seam,
-    shared::Shared,
     wire::{Assembly, Code, Frame, Head, Kind},
 };
 
@@ -73,20 +72,28 @@ struct Connection {
 
 /// The right to be connected to a node. Two connections to one node would replace each other there.
 struct Claim {
-    shared: Arc<Shared>,
+    peer: Arc<PeerInner>,
     id: PeerId,
 }
 
 impl Claim {
-    fn take(shared: &Arc<Shared>, id: PeerId) -> Option<Self> {
-        let is_new = shared.dialed.lock().insert(id);
-        is_new.then(|| Claim { shared: Arc::clone(shared), id })
+    fn take(peer: &Arc<PeerInner>, id: PeerId) -> Option<Self> {
+        let mut dialed = peer.shared.dialed.lock();
+        // Of one that was closed, the connection ends without delay.
+        let is_free = dialed.get(&id).is_none_or(|other| other.outbox.state() == State::Closed);
+        is_free.then(|| {
+            dialed.insert(id, Arc::clone(peer));
+            Claim { peer: Arc::clone(peer), id }
+        })
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.shared.dialed.lock().remove(&self.id);
+        let mut dialed = self.peer.shared.dialed.lock();
+        if dialed.get(&self.id).is_some_and(|peer| Arc::ptr_eq(peer, &self.peer)) {
+            dialed.remove(&self.id);
+        }
     }
 }
 
@@ -116,7 +123,6 @@ async fn attempt(peer: &Arc<PeerInner>) -> Result<Connection, ()> {
         Err(HandshakeError::Here(reason)) => (Side::Here, reason),
         Err(HandshakeError::There(reason)) => (Side::There, reason),
     };
-    // A peer that is slow, or busy, may not be so the next time: what waits may go on waiting.
     if reason.is_retryable() {
         tracing::debug!(%address, %side, %reason, "connection to the peer refused");
     } else {
@@ -135,7 +141,7 @@ async fn connect(peer: &Arc<PeerInner>) -> Result<Connection, HandshakeError> {
     let mut socket = shared.config.security.wrap_dialed(socket).await?;
     let mut claim = None;
     let mut claims = |id| {
-        claim = Claim::take(shared, id);
+        claim = Claim::take(peer, id);
         claim.is_some()
     };
     let remote = handshake::dial(&mut socket, &shared.local, peer.expected, nonce, &mut claims).await;

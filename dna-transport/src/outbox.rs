@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::{
-    CallError, ConnectError, Limit, Limits, Lost, Outcome, Request, Side,
+    CallError, ConnectError, Limit, Limits, Lost, Outcome, Refusal, Request, Side,
     handshake::Remote,
     limits::REQUEST_HEADER_BYTES_MAX,
     schedule::{Outgoing, Piece, Schedule},
@@ -170,6 +170,10 @@ impl Outbox {
             self.wake(&mut inner);
         } else {
             inner.bury();
+            if inner.state == State::Draining {
+                // It may have been what the end waited for.
+                self.wake(&mut inner);
+            }
         }
         self.tell_of_room(&inner);
     }
@@ -287,7 +291,8 @@ impl Outbox {
     pub(crate) fn connected(&self, remote: Arc<Remote>) {
         let mut inner = self.inner.lock();
         inner.message_bytes = remote.message_bytes.min(self.limits.message_bytes);
-        inner.requests = remote.requests.min(self.limits.requests_per_peer);
+        // One at a time is the least that a connection is for.
+        inner.requests = remote.requests.clamp(1, self.limits.requests_per_peer);
         if inner.state == State::PeerClosing {
             inner.state = State::Open;
         }
@@ -298,10 +303,12 @@ impl Outbox {
         self.fail(late);
     }
 
-    /// An attempt to connect has failed. If it was refused, so is what waits.
+    /// An attempt to connect has failed. If it was refused for good, so is what waits.
     pub(crate) fn connect_failed(&self, error: ConnectError) {
         let mut inner = self.inner.lock();
         let over = match &error {
+            // The next attempt may be quicker, or find a place.
+            ConnectError::Refused { reason: Refusal::TooSlow | Refusal::Busy, .. } => Vec::new(),
             ConnectError::Refused { side, reason, .. } => {
                 inner.fail_unbegun(&CallError::Refused { side: *side, reason: *reason })
             }

@@ -59,7 +59,11 @@ impl Security {
 
     /// A shared secret.
     pub fn secret(secret: Secret) -> Self {
-        Security { secret: Some(secret), ..Security::default() }
+        Security {
+            secret: Some(secret),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
     /// Mutual TLS.

@@ -319,8 +319,9 @@ impl<'a, H: Handler> Served<'a, H> {
             self.handled_bytes = self.handled_bytes.saturating_sub(running.bytes);
             running.task.abort();
         } else if self.replies.cut(id) {
-            // The peer has a part of the reply: it has to know that no more comes.
-            self.refuse(id, Code::CANCELLED);
+            // The peer has a part of the reply: it has to know that no more comes, before the next long one begins.
+            let head = Head { code: Code::CANCELLED, ..Head::new(Kind::Error, id) };
+            self.link.outgoing.push_control(head, &[]);
         }
     }
 }

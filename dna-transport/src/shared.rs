@@ -1,7 +1,7 @@
 //! What all tasks of one transport share.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     pin::pin,
     sync::{
         Arc,
@@ -31,8 +31,8 @@ pub(crate) struct Shared {
     /// Connections and peers' tasks that have not ended.
     pub(crate) tasks: Arc<Gauge>,
     pub(crate) peers: Mutex<HashMap<PeerKey, Arc<PeerInner>>>,
-    /// The nodes that this one has connected to.
-    pub(crate) dialed: Mutex<HashSet<PeerId>>,
+    /// The nodes that this one has connected to, and as which peer.
+    pub(crate) dialed: Mutex<HashMap<PeerId, Arc<PeerInner>>>,
     /// The nodes that have connected to this one.
     pub(crate) accepted: Mutex<HashMap<PeerId, Arc<Accepted>>>,
     /// Wakes who keeps the deadlines.

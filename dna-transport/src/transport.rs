@@ -1,7 +1,7 @@
 //! A node's transport: where it listens, whom it knows, how it ends.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
@@ -96,7 +96,7 @@ impl Transport {
             handled: Arc::new(Gauge::default()),
             tasks: Arc::new(Gauge::default()),
             peers: Mutex::new(HashMap::new()),
-            dialed: Mutex::new(HashSet::new()),
+            dialed: Mutex::new(HashMap::new()),
             accepted: Mutex::new(HashMap::new()),
             sweeper: Sweeper::default(),
             closing: watch::Sender::new(Closing::No),

@@ -159,6 +159,32 @@ async fn a_closed_peer_tells_what_had_left_from_what_had_not() {
     call.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_was_closed_can_be_connected_to_again_at_once() {
+    let (_server, address) = serve(config(1), echo()).await;
+    let client = Transport::client(config(2)).unwrap();
+    for _ in 0..50 {
+        let peer = client.peer(&address).unwrap();
+        assert_eq!(peer.call(request("x")).await.unwrap(), "x");
+        peer.close();
+    }
+}
+
+#[tokio::test]
+async fn what_waits_goes_on_waiting_while_the_handshake_is_slow() {
+    let timing = Timing { handshake: Duration::from_millis(50), ..Timing::default() };
+    let (observer, heard) = ear();
+    let (listener, _client, peer) = by_hand(config(2).timing(timing).observer(observer)).await;
+    let call = peer.call(request("x"));
+    let silent = listener.accept().await.unwrap();
+    let refused = |event| if let Event::ConnectRefused { reason, .. } = event { Some(reason) } else { None };
+    assert_eq!(heard.next(refused).await, Refusal::TooSlow);
+    drop((silent, listener));
+    let address = peer.address().to_owned();
+    let _server = Transport::serve(config(1), &address, echo()).await.unwrap();
+    assert_eq!(call.await.unwrap(), "x");
+}
+
 #[tokio::test]
 async fn a_newer_connection_of_a_peer_discards_what_is_unread_of_the_older() {
     let (handler, mut received) = telling();
@@ -266,6 +292,29 @@ async fn a_cast_whose_time_is_over_before_there_is_a_connection_is_told() {
     }
     assert_eq!(count, 3);
     assert_eq!(peer.load().queued_bytes, 0);
+}
+
+#[tokio::test]
+async fn a_large_reply_that_is_cancelled_half_way_makes_room_for_the_next() {
+    let large = pattern(2 << 20);
+    let handler = Answer(move |request: Incoming| {
+        let reply = if request.body == "large" { large.clone() } else { request.body };
+        std::future::ready(reply)
+    });
+    let (_server, _client, peer) = pair(Arc::new(handler)).await;
+    peer.connect().await.unwrap();
+    for turns in 0..60 {
+        let large = (0..6).map(|_| peer.call(request("large"))).collect::<Vec<_>>();
+        let small = (0..50).map(|_| peer.call(request("small"))).collect::<Vec<_>>();
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        drop(large);
+        for call in small {
+            assert_eq!(call.await.unwrap(), "small");
+        }
+    }
+    assert_eq!(peer.call(request("large")).await.unwrap().len(), 2 << 20);
 }
 
 #[tokio::test]

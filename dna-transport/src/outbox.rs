@@ -132,8 +132,7 @@ impl Outbox {
     }
 
     /// Takes a call. Its id, and where its end will be.
-    pub(crate) fn call(&self, request: Request, now: Millis) -> Result<(u64, ReplyReceiver), CallError> {
-        let deadline = deadline(&request, now);
+    pub(crate) fn call(&self, request: Request, deadline: Millis) -> Result<(u64, ReplyReceiver), CallError> {
         let mut inner = self.inner.lock();
         inner.admit(&request, &self.limits)?;
         if inner.calls.len() >= inner.requests {
@@ -151,8 +150,7 @@ impl Outbox {
     }
 
     /// Takes a cast.
-    pub(crate) fn cast(&self, request: Request, now: Millis) -> Result<(), CallError> {
-        let deadline = deadline(&request, now);
+    pub(crate) fn cast(&self, request: Request, deadline: Millis) -> Result<(), CallError> {
         let mut inner = self.inner.lock();
         inner.admit(&request, &self.limits)?;
         inner.push(Kind::Cast, request, deadline);
@@ -191,11 +189,11 @@ impl Outbox {
         waiter.reply.send(result).ok();
     }
 
-    /// Ends what is late. Whether there is something that may become late.
-    pub(crate) fn expire(&self, now: Millis) -> bool {
+    /// Ends what is late. The earliest deadline that there may be now; `Millis::MAX` if there is none.
+    pub(crate) fn expire(&self, now: Millis) -> Millis {
         let mut inner = self.inner.lock();
         if now < inner.earliest {
-            return inner.earliest != Millis::MAX;
+            return inner.earliest;
         }
         let late = inner.calls.iter().filter(|(_, waiter)| waiter.deadline <= now);
         let ids = late.map(|(id, _)| *id).collect::<Vec<_>>();
@@ -213,14 +211,14 @@ impl Outbox {
         inner.sweep(Some(now));
         let calls = inner.calls.values().map(|waiter| waiter.deadline).min();
         inner.earliest = calls.into_iter().chain(inner.schedule.earliest()).min().unwrap_or(Millis::MAX);
-        let is_left = inner.earliest != Millis::MAX;
+        let earliest = inner.earliest;
         if !over.is_empty() {
             self.tell_of_room(&inner);
             self.wake(&mut inner);
         }
         drop(inner);
         self.fail(over);
-        is_left
+        earliest
     }
 
     /// Wakes the task that polls when there is something to do for it. To be called before it looks.
@@ -427,11 +425,6 @@ impl Outbox {
         inner.is_idle = false;
         self.writer.wake();
     }
-}
-
-fn deadline(request: &Request, now: Millis) -> Millis {
-    // One more, since the millisecond that has begun is not over.
-    now.saturating_add(u64::try_from(request.within.as_millis()).unwrap_or(u64::MAX)).saturating_add(1)
 }
 
 impl Inner {

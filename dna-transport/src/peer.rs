@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     Call, CallError, ConnectError, Event, PeerId, Remote, Request,
     outbox::Outbox,
+    seam::Millis,
     shared::{PeerKey, Shared},
 };
 
@@ -43,11 +44,13 @@ impl Peer {
     /// # Cancel safety
     /// See [`Call`].
     pub fn call(&self, request: Request) -> Call {
-        let now = self.0.shared.seam.now();
-        let call = self.0.outbox.call(request, now);
-        self.0.shared.sweeper.stir();
+        let deadline = self.deadline(&request);
+        let call = self.0.outbox.call(request, deadline);
         match call {
-            Ok((id, reply)) => Call::waiting(id, reply, Arc::clone(&self.0)),
+            Ok((id, reply)) => {
+                self.0.shared.sweeper.stir(deadline);
+                Call::waiting(id, reply, Arc::clone(&self.0))
+            }
             Err(error) => Call::refused(error),
         }
     }
@@ -60,9 +63,16 @@ impl Peer {
     /// [`CallError::TooLarge`], [`CallError::Overloaded`], [`CallError::PeerClosing`], [`CallError::Closed`] and their like:
     /// it was not queued.
     pub fn cast(&self, request: Request) -> Result<(), CallError> {
-        let result = self.0.outbox.cast(request, self.0.shared.seam.now());
-        self.0.shared.sweeper.stir();
-        result
+        let deadline = self.deadline(&request);
+        self.0.outbox.cast(request, deadline)?;
+        self.0.shared.sweeper.stir(deadline);
+        Ok(())
+    }
+
+    fn deadline(&self, request: &Request) -> Millis {
+        let within = u64::try_from(request.within.as_millis()).unwrap_or(u64::MAX);
+        // One more, since the millisecond that has begun is not over.
+        self.0.shared.seam.now().saturating_add(within).saturating_add(1)
     }
 
     /// Waits until a message of `bytes` bytes may be queued and one more call made, or nothing is taken any more. Somebody

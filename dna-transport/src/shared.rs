@@ -5,15 +5,22 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use crate::{Config, Event, PeerId, handshake::Local, peer::PeerInner, seam::Seam};
+use crate::{
+    Config, Event, PeerId,
+    handshake::Local,
+    limits::DEADLINE_PRECISION,
+    peer::PeerInner,
+    seam::{self, Millis, Seam},
+};
 
 /// Where the peers of a transport are: by the node that is wanted, if a certain one is, and by address.
 pub(crate) type PeerKey = (Option<PeerId>, Arc<str>);
@@ -187,27 +194,37 @@ impl Accepted {
     }
 }
 
-/// Sleeps while no deadline runs.
-#[derive(Debug, Default)]
+/// Wakes who keeps the deadlines when there is an earlier one than it sleeps for.
+#[derive(Debug)]
 pub(crate) struct Sweeper {
-    is_asleep: AtomicBool,
+    sleeps_until: AtomicU64,
     wake: Notify,
 }
 
 impl Sweeper {
+    pub(crate) fn new() -> Self {
+        Sweeper { sleeps_until: AtomicU64::new(Millis::MAX), wake: Notify::new() }
+    }
+
     /// There is a deadline to keep.
-    pub(crate) fn stir(&self) {
-        if self.is_asleep.load(Ordering::SeqCst) && self.is_asleep.swap(false, Ordering::SeqCst) {
+    pub(crate) fn stir(&self, deadline: Millis) {
+        if deadline < self.sleeps_until.load(Ordering::SeqCst) {
             self.wake.notify_one();
         }
     }
 
-    /// Sleeps from here on. Who then finds that there is a deadline calls [`Sweeper::stir`].
-    pub(crate) fn lie_down(&self) {
-        self.is_asleep.store(true, Ordering::SeqCst);
+    /// To be called before the deadlines are looked at: each one that comes from here on wakes the sleeper.
+    pub(crate) fn look(&self) {
+        self.sleeps_until.store(Millis::MAX, Ordering::SeqCst);
     }
 
-    pub(crate) async fn sleep(&self) {
-        self.wake.notified().await;
+    /// Sleeps until about `deadline`, the earliest that was found at `now`, or until there is an earlier one.
+    pub(crate) async fn sleep(&self, deadline: Millis, now: Millis) {
+        self.sleeps_until.store(deadline, Ordering::SeqCst);
+        if deadline == Millis::MAX {
+            return self.wake.notified().await;
+        }
+        let wait = Duration::from_millis(deadline.saturating_sub(now)).max(DEADLINE_PRECISION);
+        seam::within(wait, self.wake.notified()).await;
     }
 }

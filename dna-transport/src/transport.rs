@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use crate::{
     Config, Handler, Listener, Peer, PeerError, PeerId, StartError, accept, dial,
     handshake::Local,
-    limits::{ADDRESS_BYTES_MAX, DEADLINE_PRECISION},
+    limits::ADDRESS_BYTES_MAX,
     outbox::Outbox,
     peer::PeerInner,
-    seam::{self, Seam},
+    seam::{self, Millis, Seam},
     shared::{Closing, Gauge, Shared, Sweeper},
 };
 
@@ -98,7 +98,7 @@ impl Transport {
             peers: Mutex::new(HashMap::new()),
             dialed: Mutex::new(HashMap::new()),
             accepted: Mutex::new(HashMap::new()),
-            sweeper: Sweeper::default(),
+            sweeper: Sweeper::new(),
             closing: watch::Sender::new(Closing::No),
         });
         shared.seam.spawn(sweep(Arc::clone(&shared)));
@@ -212,7 +212,7 @@ impl Owner {
         for accepted in self.shared.accepted.lock().values() {
             accepted.waker.wake();
         }
-        self.shared.sweeper.stir();
+        self.shared.sweeper.stir(0);
     }
 
     fn peers(&self) -> Vec<Arc<PeerInner>> {
@@ -226,25 +226,20 @@ impl Drop for Owner {
     }
 }
 
-/// Keeps the deadlines of all peers, as long as there are any.
+/// Keeps the deadlines of all peers.
 async fn sweep(shared: Arc<Shared>) {
     loop {
-        // Said before the peers are looked at: whoever adds a deadline later wakes this up.
-        shared.sweeper.lie_down();
+        shared.sweeper.look();
         let peers = shared.peers.lock().values().cloned().collect::<Vec<_>>();
         if *shared.closing.borrow() == Closing::Now {
             return;
         }
         let now = shared.seam.now();
-        let mut has_deadlines = false;
+        let mut earliest = Millis::MAX;
         for peer in peers {
-            has_deadlines |= peer.outbox.expire(now);
+            earliest = earliest.min(peer.outbox.expire(now));
             peer.tell_dropped();
         }
-        if has_deadlines {
-            seam::sleep(DEADLINE_PRECISION).await;
-        } else {
-            shared.sweeper.sleep().await;
-        }
+        shared.sweeper.sleep(earliest, now).await;
     }
 }

@@ -15,7 +15,8 @@ use std::{
 use bytes::{Buf, BytesMut};
 use dna_transport::{
     CallError, Event, Incoming, Limits, Listener, Lost, Network, Outcome, Refusal, Request, Socket, Transport,
-    wire::{FrameCodec, Head, Kind},
+    limits::LARGE_MESSAGES_MAX,
+    wire::{Assembly, FrameCodec, Head, Kind},
 };
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -289,6 +290,40 @@ async fn a_peer_that_does_not_read_its_replies_is_not_read_from() {
         }
     }
     assert_eq!(calls.load(Ordering::SeqCst), usize::try_from(sent).unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_reply_is_over_before_the_next_large_one_begins() {
+    let pipes = Arc::new(Pipes::default());
+    let handler = Answer(|request: Incoming| {
+        let reply = if request.body.is_empty() { pattern(1 << 20) } else { request.body };
+        std::future::ready(reply)
+    });
+    let _server = Transport::serve(on(&pipes, 1), ADDRESS, Arc::new(handler)).await.unwrap();
+    let mut pipe = dial(&pipes).await;
+    let one_more = u64::try_from(LARGE_MESSAGES_MAX).unwrap() + 1;
+    for number in 1..=one_more {
+        pipe.write_all(&frame(Head::new(Kind::Request, number), b"")).await.unwrap();
+    }
+    for number in 100..1_100 {
+        pipe.write_all(&frame(Head::new(Kind::Request, number), &pattern(1_000))).await.unwrap();
+    }
+    pipe.write_all(&frame(Head::new(Kind::Cancel, 1), b"")).await.unwrap();
+    // The clock moves on when all of this has been read, and the replies are stuck.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let (mut read, mut assembly, mut replies) = (BytesMut::new(), Assembly::new(1 << 20), 0);
+    while replies < 1_000 + one_more - 1 {
+        assert!(pipe.read_buf(&mut read).await.unwrap() > 0);
+        while let Some(frame) = FrameCodec::new(1).next(&mut read).unwrap() {
+            match frame.head.kind {
+                Kind::Reply => replies += u64::from(assembly.add(frame).unwrap().is_some()),
+                Kind::Error => assert!(frame.head.id == 1 && assembly.drop_message(1)),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(assembly.bytes(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,81 @@
+//! The seam to the system: time, tasks and randomness enter this crate here and nowhere else, so that a simulator can take
+//! their place. Sockets enter through [`Network`](crate::Network).
+#![allow(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::Handle,
+    task::AbortHandle,
+    time::{Instant, Sleep},
+};
+
+/// Where the tasks of a transport run, and what they know of time and chance.
+#[derive(Debug, Clone)]
+pub(crate) struct Seam {
+    handle: Handle,
+    started: Instant,
+    /// The state of the generator for what need not be secret.
+    chance: Arc<Mutex<u64>>,
+}
+
+/// Milliseconds since the transport was started.
+pub(crate) type Millis = u64;
+
+impl Seam {
+    /// The runtime that this code runs in, if it runs in one.
+    pub(crate) fn current(seed: Option<u64>) -> Option<Self> {
+        let handle = Handle::try_current().ok()?;
+        let seed = match seed {
+            Some(seed) => seed,
+            // Without a seed from the system the generator still does its work, which is to scatter reconnects.
+            None => getrandom::u64().unwrap_or_default(),
+        };
+        Some(Seam { handle, started: Instant::now(), chance: Arc::new(Mutex::new(seed)) })
+    }
+
+    /// Runs `task` in the background. Aborting drops it at its next turn.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.handle.spawn(task).abort_handle()
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Evenly between zero and one; not for secrets.
+    pub(crate) fn chance(&self) -> f64 {
+        let mut state = self.chance.lock();
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = *state;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits are what an f64 holds")]
+        let fraction = (bits >> 11) as f64 / (1u64 << 53) as f64;
+        fraction
+    }
+}
+
+/// Bytes that nobody can guess, or `None` where the system has none.
+pub(crate) fn secret_bytes<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Ends after `duration`.
+pub(crate) fn sleep(duration: Duration) -> Sleep {
+    tokio::time::sleep(duration)
+}
+
+/// Starts `timer` anew, to end after `duration`.
+pub(crate) fn restart(timer: std::pin::Pin<&mut Sleep>, duration: Duration) {
+    timer.reset(Instant::now() + duration);
+}
+
+/// Ends with the future, or with `None` after `duration`.
+pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(duration, future).await.ok()
+}

@@ -48,7 +48,8 @@
 //! - `testing`: for tests of your own.
 //!
 //! # Several processes on one database
-//! A process that is started second owns nothing until the first stops or dies, and takes over then.
+//! Each process owns a part of the names, which move when processes come and go: when one stops or dies, the others have
+//! its names, with everything that was answered `Ok`.
 #![cfg_attr(
     feature = "scylla",
     doc = r#"

@@ -9,6 +9,9 @@ use std::{fs, path::Path, process::Command};
 /// The release whose words the expected errors have.
 const RUSTC: &str = "rustc 1.95.";
 
+/// Its expected error lists the conversions into `dna::Error`, of which there is one more with the feature `scylla`.
+const LISTS_CONVERSIONS: &str = "init_error_is_foreign.rs";
+
 const TOPICS: [&str; 7] = ["block", "bounds", "hooks", "names", "options", "several", "signature"];
 
 #[test]
@@ -23,7 +26,9 @@ fn every_broken_rule_is_told_on_its_token() {
             if file.extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
-            if is_same_compiler || !is_compilers_word(&file.with_extension("stderr")) {
+            if cfg!(feature = "scylla") && file.ends_with(LISTS_CONVERSIONS) {
+                println!("left {LISTS_CONVERSIONS} to a run without the feature `scylla`");
+            } else if is_same_compiler || !is_compilers_word(&file.with_extension("stderr")) {
                 cases.compile_fail(file);
             } else {
                 left_out += 1;

@@ -34,7 +34,7 @@ const MAGIC: &str = "dna embedded store";
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What a directory is.
@@ -123,12 +123,23 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn lock(path: &Path) -> Result<File, EmbeddedError> {
+/// The lock of a directory that is open.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would not do while a process that this one is about to start has a copy of it.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(path: &Path) -> Result<Lock, EmbeddedError> {
     let file_path = path.join(LOCK);
     let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file_path);
     let file = options.map_err(failed("open", &file_path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(failed("lock", &file_path)(error)),
     }
@@ -215,6 +226,17 @@ mod tests {
     thread_local! {
         /// The directories that this thread has synced.
         pub(super) static SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    #[test]
+    fn a_copy_of_the_lock_in_a_process_that_is_being_started_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = lock(dir.path()).unwrap();
+        // What a child has between `fork` and `exec`.
+        let _copy = held.0.try_clone().unwrap();
+        assert!(matches!(lock(dir.path()), Err(EmbeddedError::InUse { .. })));
+        drop(held);
+        lock(dir.path()).unwrap();
     }
 
     #[test]

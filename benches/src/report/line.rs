@@ -6,7 +6,7 @@ use super::{
 };
 use crate::format;
 
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 840.0;
 const PLOT: (f64, f64) = (430.0, 300.0);
 const LEFT: f64 = 80.0;
 const TOP: f64 = 44.0;

@@ -9,7 +9,7 @@ use dna_core::{
 };
 use tokio::time::Instant;
 
-use super::support::{Event, LEASE, Refused, SHARDS, TAKEN_OVER_WITHIN, TestNode, config};
+use super::support::{Event, LEASE, Refused, SHARDS, TAKEN_OVER_WITHIN, TestNode, config, until_closed};
 
 /// A node that listens there.
 fn config_at(address: SocketAddr) -> Config {
@@ -76,7 +76,7 @@ async fn a_process_that_starts_on_the_address_of_a_dead_one_serves_at_once() {
     let address = first.membership.address();
     first.die();
     // The listener is closed by the task that the death has ended.
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    until_closed(address).await;
 
     let again = TestNode::start_with(database.another(), config_at(address)).await.unwrap();
     assert_eq!(again.shards(), SHARDS as usize, "it serves at once");
@@ -96,8 +96,10 @@ async fn what_a_dead_node_had_is_shared_among_the_living() {
     let database = MemoryCluster::new();
     let first = TestNode::start(&database).await;
     let (second, third) = (TestNode::start(&database).await, TestNode::start(&database).await);
+    let dead = first.id();
     first.die();
-    tokio::time::sleep(TAKEN_OVER_WITHIN + LEASE).await;
+    second.sees_gone(dead).await;
+    third.sees_gone(dead).await;
     assert_eq!(second.shards() + third.shards(), SHARDS as usize);
     for shard in (0..SHARDS).map(Shard) {
         let counted = [second.counters.count(shard).await, third.counters.count(shard).await];
@@ -131,6 +133,7 @@ async fn a_journal_that_cannot_be_replayed_keeps_its_node_in_the_view() {
     let dead = first.id();
     first.die();
     database.faults().lose_journal(dead, 0);
+    // Nothing comes of it that could be waited for.
     tokio::time::sleep(LEASE * 5).await;
 
     let view = View::decode(&database.read_view().await.unwrap().bytes).unwrap();
@@ -145,7 +148,7 @@ async fn a_start_does_not_wait_for_ever_for_a_takeover_that_is_not_possible() {
     let (dead, address) = (first.id(), first.membership.address());
     first.die();
     database.faults().lose_journal(dead, 0);
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    until_closed(address).await;
 
     let again = TestNode::start_with(database.another(), config_at(address)).await.unwrap();
     let Status::Member { seen, .. } = again.membership.status() else { panic!("{:?}", again.membership) };
@@ -163,11 +166,12 @@ async fn a_dead_node_that_cannot_be_replayed_now_holds_up_no_other_takeover() {
     first.die();
     second.die();
 
-    tokio::time::sleep(TAKEN_OVER_WITHIN + LEASE).await;
-    let view = View::decode(&database.read_view().await.unwrap().bytes).unwrap();
-    assert_eq!(view.members().count(), 2, "the other one of them was taken over from");
-    assert_eq!(third.membership.members().all().len(), 2);
-    tokio::time::sleep(LEASE * 1000).await;
+    let died = Instant::now();
+    let members = |count| move |status: &Status| matches!(status, Status::Member { seen, .. } if seen.view.members().count() == count);
+    third.until(members(2)).await;
+    assert!(died.elapsed() <= TAKEN_OVER_WITHIN + LEASE, "the other one of them was taken over from");
+    third.membership.wait_until(members(1)).await;
+    assert!(died.elapsed() > LEASE * 1000);
     assert_eq!(third.shards(), SHARDS as usize);
 }
 
@@ -179,13 +183,14 @@ async fn a_lease_that_lapses_while_a_node_leaves_ends_at_once_what_it_runs() {
     let (counters, faults) = (node.counters.clone(), node.faults());
     let busy = counters.keep_busy().await;
     let left = tokio::spawn(node.leave());
-    // It has tried to give everything away, and ends what runs now.
+    // It has tried to give everything away, and ends what runs now: by its clock alone, so that there is nothing to wait for.
     tokio::time::sleep(deadline + LEASE / 3).await;
     assert!(matches!(counters.events().last(), Some(Event::Release(_))), "{:?}", counters.events());
 
     faults.hold([RequestKind::Beat]);
-    tokio::time::sleep(LEASE + LEASE / 6).await;
-    assert!(counters.events().contains(&Event::DropAll(Loss::LeaseLapsed)), "{:?}", counters.events());
+    let held = Instant::now();
+    counters.has_dropped_all(Loss::LeaseLapsed).await;
+    assert!(held.elapsed() <= LEASE + LEASE / 6, "at once, and not when the time for its end is over");
     assert_eq!(left.await.unwrap(), Ok(()), "the way out needs no lease");
     drop(busy);
 }

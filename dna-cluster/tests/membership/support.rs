@@ -2,7 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{SocketAddr, TcpListener},
     num::NonZeroU32,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +19,7 @@ use dna_core::{
 };
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 /// How many shards there are: one for each counter.
 pub const SHARDS: u32 = 8;
@@ -45,6 +47,7 @@ pub struct Counters {
     /// One commit at a time.
     committing: tokio::sync::Mutex<()>,
     panics_at_own: AtomicBool,
+    dropped_all: Notify,
 }
 
 #[derive(Default)]
@@ -73,6 +76,18 @@ fn counter(shard: Shard) -> ActorName {
 impl Counters {
     pub fn events(&self) -> Vec<Event> {
         self.state.lock().events.clone()
+    }
+
+    /// Waits until it was told to drop everything, for this reason.
+    pub async fn has_dropped_all(&self, why: Loss) {
+        loop {
+            let mut told = pin!(self.dropped_all.notified());
+            told.as_mut().enable();
+            if self.events().contains(&Event::DropAll(why)) {
+                return;
+            }
+            told.await;
+        }
     }
 
     /// When it is told next what it owns it panics, once.
@@ -196,6 +211,8 @@ impl Host for Counters {
         state.events.push(Event::DropAll(why));
         state.active.clear();
         state.incarnation = None;
+        drop(state);
+        self.dropped_all.notify_waiters();
         Box::pin(async {})
     }
 }
@@ -269,6 +286,13 @@ impl TestNode {
         since.elapsed()
     }
 
+    /// Waits until it sees that a node is no member any more.
+    pub async fn sees_gone(&self, gone: NodeId) {
+        let is_gone =
+            |status: &Status| matches!(status, Status::Member { seen, .. } if seen.view.member(gone).is_none());
+        self.until(is_gone).await;
+    }
+
     /// Waits until it is a member again, under another id.
     pub async fn has_new_id(&self, former: NodeId) -> NodeId {
         self.until(|status| matches!(status, Status::Member { node, .. } if *node != former)).await;
@@ -279,6 +303,13 @@ impl TestNode {
         let patience = Duration::from_secs(120);
         let found = tokio::time::timeout(patience, self.membership.wait_until(is)).await;
         found.unwrap_or_else(|_| panic!("still {:?}; {:?}", self.membership.status(), self.counters.events()))
+    }
+}
+
+/// Waits until nobody listens there any more.
+pub async fn until_closed(address: SocketAddr) {
+    while TcpListener::bind(address).is_err() {
+        tokio::task::yield_now().await;
     }
 }
 

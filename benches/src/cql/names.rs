@@ -2,14 +2,10 @@
 
 use super::{contender::Contender, driver, scale::Scale, server::Server, subject::Subject};
 use crate::{
-    actors::Table,
     bench::Bench,
     error::Error,
-    keys::VALUE,
-    load::{self, Amount},
-    measure::Measured,
     row::{Board, Class, Spec, Unit},
-    store::name_of,
+    workloads::first_reads,
 };
 
 const CALLERS: u64 = 1024;
@@ -25,7 +21,7 @@ pub(super) async fn run(bench: &Bench, server: &Server, board: &mut Board) -> Re
         let subject = subject.restart().await?;
         for contender in round.order(&[Contender::Ours, Contender::Driver]) {
             let measured = match contender {
-                Contender::Ours => first_reads(&subject, names).await?,
+                Contender::Ours => first_reads(&subject.node, names).await?,
                 _ => driver::reads(&subject.space, CALLERS, names).await?,
             };
             if round.counts() {
@@ -37,20 +33,4 @@ pub(super) async fn run(bench: &Bench, server: &Server, board: &mut Board) -> Re
         subject.close("first messages", names).await?;
     }
     Ok(())
-}
-
-async fn first_reads(subject: &Subject<'_>, names: u64) -> Result<Measured, Error> {
-    load::closed_loop(CALLERS, Amount::Untimed(names), |mut turns| {
-        let node = subject.node.clone();
-        async move {
-            while let Some(step) = turns.next() {
-                let client = node.client::<Table>(name_of(turns.place(step)));
-                if client.get(u64::MAX).await?.as_deref() != Some(VALUE) {
-                    return Err(Error::Invariant("a stored name has lost its row".to_owned()));
-                }
-            }
-            Ok(turns)
-        }
-    })
-    .await
 }

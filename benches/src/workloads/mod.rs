@@ -10,7 +10,7 @@ mod names;
 mod puts;
 mod reads;
 
-pub(crate) use self::casts::casts_of_child;
+pub(crate) use self::{casts::casts_of_child, names::first_reads};
 use crate::{
     bench::Bench,
     error::Error,

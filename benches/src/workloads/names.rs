@@ -1,5 +1,9 @@
 //! Workload 5: the first message to many new names, and to many existing ones after a restart.
 
+use std::sync::Arc;
+
+use dna::Node;
+
 use super::Contender;
 use crate::{
     actors::Table,
@@ -70,7 +74,7 @@ async fn ours(bench: &Bench, names: u64) -> Result<(Measured, Vec<(Contender, Me
     let puts = subject.first_puts(CALLERS, names).await?;
 
     let subject = subject.restart().await?;
-    let mut reads = vec![(Contender::Ours, first_reads(&subject, names).await?)];
+    let mut reads = vec![(Contender::Ours, first_reads(&subject.node, names).await?)];
 
     let subject = subject.restart().await?;
     let row = |place| Ok((table(name_of(place))?, u64::MAX));
@@ -85,14 +89,15 @@ async fn ours(bench: &Bench, names: u64) -> Result<(Measured, Vec<(Contender, Me
     Ok((puts, reads))
 }
 
-async fn first_reads(subject: &Subject<'_>, names: u64) -> Result<Measured, Error> {
+/// The first message, a read, to names that have a row.
+pub(crate) async fn first_reads(node: &Arc<Node>, names: u64) -> Result<Measured, Error> {
     load::closed_loop(CALLERS, Amount::Untimed(names), |mut turns| {
-        let node = subject.node.clone();
+        let node = node.clone();
         async move {
             while let Some(step) = turns.next() {
                 let client = node.client::<Table>(name_of(turns.place(step)));
                 if client.get(u64::MAX).await?.as_deref() != Some(VALUE) {
-                    return Err(Error::Invariant("an existing name has lost its row".to_owned()));
+                    return Err(Error::Invariant("a stored name has lost its row".to_owned()));
                 }
             }
             Ok(turns)

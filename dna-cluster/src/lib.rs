@@ -53,6 +53,7 @@ mod members;
 mod membership;
 mod moment;
 mod register;
+mod routing;
 #[cfg(test)]
 mod samples;
 mod seam;
@@ -65,4 +66,5 @@ pub use lease::LeaseHandle;
 pub use members::{MemberInfo, Members, MembersWatch};
 pub use membership::{Membership, Status};
 pub use moment::Moment;
+pub use routing::Routing;
 pub use view::{Difference, FORMAT, Machine, Member, MemberState, Owner, Placement, Seen, Settings, View, ViewError};

@@ -49,3 +49,26 @@ pub const MOVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long the actors of a node have to end when it leaves, unless it says otherwise; and those of one
 /// shard at the most, when it is to move.
 pub const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How many messages may be on their way to other nodes, or wait to be sent, before casts wait for room.
+pub const ROUTED_CASTS_MAX: usize = 3 * 1024;
+
+/// How many messages may be on their way to other nodes, or wait to be sent, before calls are refused.
+pub const ROUTED_MESSAGES_MAX: usize = 64 * 1024;
+
+/// How much longer than its deadline the answer to a message is waited for that may have been started: the node that
+/// serves it knows whether it was.
+pub const ANSWER_GRACE: Duration = Duration::from_millis(500);
+
+/// How long a cast without a deadline may be on its way.
+pub const CAST_DEADLINE: Duration = Duration::from_secs(600);
+
+/// How long is waited before messages that were sent back are sent again, where no newer view says where to: at first, and
+/// doubled up to the longest.
+pub const RESEND_PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest of these pauses.
+pub const RESEND_PAUSE_MAX: Duration = Duration::from_millis(320);
+
+/// How long the connections of a node that leaves may take to let answers through.
+pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);

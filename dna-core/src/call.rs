@@ -220,6 +220,9 @@ impl<A: Actor> Future for Cast<A> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.waiting.is_none() {
+            if self.dispatch.leaves_at_once() {
+                ready!(self.poll_room(cx))?;
+            }
             let sent = self.send()?;
             match sent {
                 None => return Poll::Ready(Ok(())),
@@ -228,12 +231,9 @@ impl<A: Actor> Future for Cast<A> {
         }
         let Cast { waiting: Some((slot, place)), timer, dispatch } = &mut *self else { return Poll::Pending };
         if slot.poll_admitted(place, cx.waker()) {
-            let result = match slot.refusal() {
-                Some(error) if !slot.is_admitted(place) => Err(error),
-                _ => Ok(()),
-            };
+            let settled = slot.settle(place);
             self.waiting = None;
-            return Poll::Ready(result);
+            return Poll::Ready(settled);
         }
         let timer = timer.get_or_insert_with(|| {
             let timeout = dispatch.timeout.unwrap_or(slot.shared().settings.call_timeout);
@@ -247,6 +247,24 @@ impl<A: Actor> Future for Cast<A> {
 }
 
 impl<A: Actor> Cast<A> {
+    /// Waits until there is room for one more message to another node, if messages go there.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        let shared = self.dispatch.target()?.shared();
+        if shared.poll_room(cx).is_ready() || self.dispatch.no_wait {
+            return Poll::Ready(Ok(()));
+        }
+        let timeout = self.dispatch.timeout.unwrap_or(shared.settings.call_timeout);
+        let timer = match &mut self.timer {
+            Some(timer) => timer,
+            None => {
+                let timer = Box::pin(shared.runtime.timer(timeout));
+                self.timer.insert(timer)
+            }
+        };
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(CallError::Overloaded(Overload::Routes)))
+    }
+
     /// Sends the message, or puts it into the outbox of the handler that this is polled in. `Some`: it waits for room.
     fn send(&mut self) -> Result<Option<Standing<A>>, CallError> {
         let route =

@@ -103,6 +103,9 @@ pub enum CallError<E = Infallible> {
     /// The node is about to become a member of its cluster, for the first time or again. It was not started. Try again
     /// later.
     Joining,
+    /// The connection to the node that serves the actor broke while the message was there, or that node died. It may have
+    /// had its effect.
+    Disconnected,
     /// A message or reply could not be encoded, or decoded.
     Codec {
         /// Which, and why.
@@ -123,6 +126,10 @@ pub enum Overload {
     /// The handler has as many casts and schedules in its outbox as one message may have:
     /// [`OUTBOX_MESSAGES_MAX`](crate::limits::OUTBOX_MESSAGES_MAX).
     Outbox,
+    /// The node that serves the actor has as many messages queued as it may have.
+    Peer,
+    /// As many messages wait on this node to be sent to others as may.
+    Routes,
 }
 
 /// Why a node no longer serves its actors.
@@ -167,7 +174,7 @@ impl<E> CallError<E> {
             | CallError::Stopped { outcome }
             | CallError::Lost { outcome, .. }
             | CallError::Codec { outcome, .. } => *outcome,
-            CallError::Unanswered | CallError::WrongReply => Outcome::Unknown,
+            CallError::Unanswered | CallError::WrongReply | CallError::Disconnected => Outcome::Unknown,
             CallError::Overloaded(_)
             | CallError::CallCycle
             | CallError::CallChainTooLong
@@ -227,6 +234,7 @@ impl<E> CallError<E> {
             CallError::Lost { loss, outcome } => CallError::Lost { loss, outcome },
             CallError::NotOwner { owner } => CallError::NotOwner { owner },
             CallError::Joining => CallError::Joining,
+            CallError::Disconnected => CallError::Disconnected,
             CallError::Codec { reason, outcome } => CallError::Codec { reason, outcome },
         }
     }
@@ -264,6 +272,12 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
             CallError::Overloaded(Overload::Outbox) => f.write_str(
                 "the handler has sent out as many messages as one message may; go on in a message to itself",
             ),
+            CallError::Overloaded(Overload::Peer) => f.write_str(
+                "the node that serves the actor has too many messages queued; try again later, or raise its `queued_messages_max`",
+            ),
+            CallError::Overloaded(Overload::Routes) => {
+                f.write_str("too many messages wait to be sent to other nodes; try again later")
+            }
             CallError::CallCycle => f.write_str(
                 "the call comes back to an actor that waits for it; cast instead, or pass what is needed along",
             ),
@@ -296,6 +310,9 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                 f.write_str("the actor does not belong to this node, and no owner is known here; try again later")
             }
             CallError::Joining => f.write_str("the node is joining its cluster; try again later"),
+            CallError::Disconnected => f.write_str(
+                "the node that serves the actor is out of reach since the message left; it may have had its effect",
+            ),
             CallError::Codec { reason, .. } => f.write_str(reason),
         }
     }

@@ -14,12 +14,16 @@ use crate::{
     call_error::CallError,
     engine::{self, EngineInner, Shared},
     mailbox::{Envelope, Place},
-    name::ActorName,
+    name::{ActorName, NameError},
     outcome::Outcome,
     registry::Registry,
+    route::{self, Routed},
     run::drop_user,
     slot::{SendError, Sender, Slot},
 };
+
+/// How often a message looks for its name on this node while its shard comes and goes.
+const LOOKUPS_MAX: usize = 16;
 
 /// A handle to one actor, typed by its messages. `#[dna::actor]` wraps it in a client with one method a message.
 ///
@@ -44,10 +48,18 @@ impl<A: Actor> Client<A> {
 
     pub(crate) fn of_engine(engine: Option<Arc<EngineInner>>, name: Arc<str>) -> Self {
         let target = engine.ok_or(CallError::NoNode).and_then(|engine| {
-            let registry =
-                engine.registry::<A>().ok_or_else(|| CallError::UnknownActor { kind: A::KIND.to_owned() })?;
-            let address = registry.address(name.clone()).map_err(|error| CallError::Name(error.into()))?;
-            let destination: Arc<dyn Destination<A>> = Arc::new(Target::new(registry, address));
+            let invalid = |error: NameError| CallError::Name(error.into());
+            if let Some(registry) = engine.registry::<A>() {
+                let address = registry.address(name.clone()).map_err(invalid)?;
+                let destination: Arc<dyn Destination<A>> = Arc::new(Target::new(registry, address));
+                return Ok(destination);
+            }
+            let shared = &engine.shared;
+            let address = ActorName::new(shared.settings.namespace.clone(), A::KIND, name.clone()).map_err(invalid)?;
+            if shared.router(&address).is_none() {
+                return Err(CallError::UnknownActor { kind: A::KIND.to_owned() });
+            }
+            let destination: Arc<dyn Destination<A>> = Arc::new(Foreign { shared: shared.clone(), address });
             Ok(destination)
         });
         Client { target, name }
@@ -155,24 +167,74 @@ impl<A: Actor> Destination<A> for Target<A> {
         }
         let mut envelope = Some(envelope);
         let mut found = self.first_slot().map(Cow::Borrowed);
+        let mut lookups = 0;
         loop {
-            let slot = match found {
-                Ok(slot) => slot,
+            let refusal = match found {
+                Err(error) => error,
+                Ok(slot) => match slot.send(&mut envelope, sender, no_wait) {
+                    Ok(place) if keeps_place || place.ticket.is_some() => return Ok(Some((slot.into_owned(), place))),
+                    Ok(_) => return Ok(None),
+                    Err(SendError::Retired) => {
+                        found = self.next_slot(&slot).map(Cow::Owned);
+                        continue;
+                    }
+                    Err(SendError::Refused(error)) => {
+                        slot.retire_if_unused();
+                        error
+                    }
+                },
+            };
+            let routed = match &envelope {
+                Some(envelope) => route::away(&self.registry.shared, &self.address, envelope, sender, refusal),
+                None => Err(refusal),
+            };
+            match routed {
+                Ok(Routed::Here) if lookups < LOOKUPS_MAX => {
+                    lookups += 1;
+                    found = self.registry.slot(&self.address).map(Cow::Owned);
+                }
+                Ok(Routed::Here) => {
+                    drop_user(envelope);
+                    return Err(CallError::NotOwner { owner: None });
+                }
+                Ok(Routed::Away) => {
+                    drop_user(envelope);
+                    return Ok(None);
+                }
                 Err(error) => {
                     drop_user(envelope);
                     return Err(error);
                 }
-            };
-            match slot.send(&mut envelope, sender, no_wait) {
-                Ok(place) if keeps_place || place.ticket.is_some() => return Ok(Some((slot.into_owned(), place))),
-                Ok(_) => return Ok(None),
-                Err(SendError::Refused(error)) => {
-                    slot.retire_if_unused();
-                    drop_user(envelope);
-                    return Err(error);
-                }
-                Err(SendError::Retired) => found = self.next_slot(&slot).map(Cow::Owned),
             }
+        }
+    }
+}
+
+/// An actor of a type that this node does not know, but others may.
+struct Foreign {
+    shared: Arc<Shared>,
+    address: ActorName,
+}
+
+impl<A: Actor> Destination<A> for Foreign {
+    fn address(&self) -> &ActorName {
+        &self.address
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn send(&self, envelope: Envelope<A>, sender: Sender, _: bool, _: bool) -> Result<Option<Standing<A>>, CallError> {
+        let refusal = match self.shared.ended() {
+            Some(end) => end.error(Outcome::NotApplied),
+            None => CallError::NotOwner { owner: None },
+        };
+        let routed = route::away(&self.shared, &self.address, &envelope, sender, refusal);
+        drop_user(envelope);
+        match routed? {
+            Routed::Away => Ok(None),
+            Routed::Here => Err(CallError::UnknownActor { kind: A::KIND.to_owned() }),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     task::Waker,
 };
@@ -46,23 +46,44 @@ impl<A: Actor> Envelope<A> {
 
     /// Whether it is a cast that waited for room, and that its sender has taken back.
     pub(crate) fn is_withdrawn(&self) -> bool {
-        self.ticket.as_ref().is_some_and(Ticket::is_claimed)
+        self.ticket.as_ref().is_some_and(Ticket::is_settled)
     }
 }
 
-/// Settles whether a cast that waits for room is started or withdrawn: whoever claims it first decides.
+/// Settles whether a cast that waits for room is started, withdrawn, or refused: who is first decides.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Ticket(Arc<AtomicBool>);
+pub(crate) struct Ticket(Arc<AtomicU8>);
+
+/// Nobody was first so far.
+const FREE: u8 = 0;
+/// Whoever claimed it sees to the cast.
+const CLAIMED: u8 = 1;
+/// The cast is refused, and its sender is to be told.
+const REFUSED: u8 = 2;
 
 impl Ticket {
-    /// `false`: the other side was first.
+    /// `false`: another side was first.
     pub(crate) fn claim(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
+        self.settle(CLAIMED)
+    }
+
+    /// `false`: another side was first.
+    pub(crate) fn refuse(&self) -> bool {
+        self.settle(REFUSED)
+    }
+
+    fn settle(&self, as_: u8) -> bool {
+        self.0.compare_exchange(FREE, as_, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Whether one of the sides was first already.
-    fn is_claimed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.load(Ordering::Acquire) != FREE
+    }
+
+    /// Whether its sender is to be told that it is refused.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.0.load(Ordering::Acquire) == REFUSED
     }
 }
 
@@ -229,6 +250,12 @@ impl<A: Actor> Mailbox<A> {
         self.bounced_from = self.taken + kept as u64;
         let bounced = self.queue.split_off(kept);
         (bounced, std::mem::take(&mut self.room).into_iter().map(|(_, waker)| waker).collect())
+    }
+
+    /// Takes messages again behind a [`bounce`](Mailbox::bounce).
+    pub(crate) fn go_on(&mut self) {
+        self.bounced_from = u64::MAX;
+        self.passivate = false;
     }
 
     /// Everything that is queued, for good.

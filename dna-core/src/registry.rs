@@ -10,6 +10,7 @@ use crate::{
     call_error::CallError,
     engine::Shared,
     name::{ActorName, NameError},
+    route::{Delivered, Inbound, Undelivered},
     slot::{AnySlot, Slot},
 };
 
@@ -39,8 +40,15 @@ impl<A: Actor> Registry<A> {
         ActorName::new(self.shared.settings.namespace.clone(), self.kind.clone(), name)
     }
 
-    /// The slot in service for `name`; made if there is none and the name is served here.
+    /// The slot in service for `name`, for a message of this node's own; made if there is none and the name is served
+    /// here.
     pub(crate) fn slot(self: &Arc<Self>, name: &ActorName) -> Result<Arc<Slot<A>>, CallError> {
+        self.shared.may_enter(name)?;
+        self.routed_slot(name)
+    }
+
+    /// As [`Registry::slot`], for a message that a router delivers.
+    pub(crate) fn routed_slot(self: &Arc<Self>, name: &ActorName) -> Result<Arc<Slot<A>>, CallError> {
         if let Some(slot) = self.slots.read_sync(name.name(), |_, slot| slot.clone())
             && !slot.is_retired()
         {
@@ -76,6 +84,9 @@ pub(crate) trait AnyRegistry: Send + Sync {
     /// Every slot there is.
     fn slots(&self) -> Vec<Arc<dyn AnySlot>>;
 
+    /// Puts a message that another node has sent into its actor's mailbox.
+    fn deliver(self: Arc<Self>, message: Inbound) -> Result<Delivered, Undelivered>;
+
     /// How many slots there are.
     #[cfg(feature = "testing")]
     fn len(&self) -> usize;
@@ -96,6 +107,10 @@ impl<A: Actor> AnyRegistry for Registry<A> {
             true
         });
         slots
+    }
+
+    fn deliver(self: Arc<Self>, message: Inbound) -> Result<Delivered, Undelivered> {
+        Registry::deliver(&self, message)
     }
 
     #[cfg(feature = "testing")]

@@ -4,6 +4,7 @@
 //! message was ever started.
 
 use std::{
+    fmt,
     sync::atomic::{AtomicU8, Ordering},
     task::{Context, Poll, Waker},
 };
@@ -64,12 +65,23 @@ struct Inner<R> {
     /// There while the phase is `HELD` or `READY`.
     answer: Option<Answer<R>>,
     waker: Option<Waker>,
+    /// Called when the caller gives up, of a message that is on its way to another node.
+    given_up: Option<Hook>,
+}
+
+struct Hook(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hook")
+    }
 }
 
 impl<R> ReplyCell<R> {
     /// A cell for a message that is about to be queued; `waker` is woken when there is an answer.
     pub(crate) fn new(waker: Waker) -> Self {
-        ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(Inner { answer: None, waker: Some(waker) }) }
+        let inner = Inner { answer: None, waker: Some(waker), given_up: None };
+        ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(inner) }
     }
 
     fn phase(&self) -> u8 {
@@ -84,6 +96,27 @@ impl<R> ReplyCell<R> {
     /// Marks the message as started. `false`: nobody waits for it any more, skip it.
     pub(crate) fn start(&self) -> bool {
         self.phase.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Marks a message that was started elsewhere as not started: it turned out that it was not.
+    pub(crate) fn come_back(&self) {
+        let _inner = self.inner.lock();
+        if self.phase() == STARTED {
+            self.phase.store(QUEUED, Ordering::Release);
+        }
+    }
+
+    /// Has `hook` called once the caller gives up without an answer; at once, if it has.
+    pub(crate) fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>) {
+        let mut inner = self.inner.lock();
+        match self.phase() {
+            OVER => {
+                drop(inner);
+                hook();
+            }
+            READY => {}
+            _ => inner.given_up = Some(Hook(hook)),
+        }
     }
 
     /// Hands the answer to the caller.
@@ -141,8 +174,12 @@ impl<R> ReplyCell<R> {
         }
         let given_up = self.phase.swap(OVER, Ordering::AcqRel);
         let before = inner.answer.take();
+        let hook = inner.given_up.take();
         drop(inner);
         drop_user(before);
+        if let Some(Hook(hook)) = hook {
+            hook();
+        }
         if given_up == QUEUED { GivenUp::NotStarted } else { GivenUp::Started }
     }
 }
@@ -150,7 +187,9 @@ impl<R> ReplyCell<R> {
 /// Wakes who waits for the answer, behind the lock.
 fn wake<R>(mut inner: MutexGuard<'_, Inner<R>>) {
     let waker = inner.waker.take();
+    let hook = inner.given_up.take();
     drop(inner);
+    drop(hook);
     if let Some(waker) = waker {
         waker.wake();
     }
@@ -230,7 +269,7 @@ pub(crate) fn timed_out(given_up: GivenUp, admitted: bool) -> CallError {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::{sync::Arc, task::Waker};
 
     use super::*;
 
@@ -274,6 +313,40 @@ mod tests {
         cell.fail(CallError::CallCycle);
         cell.release();
         assert!(matches!(poll(&cell), Poll::Ready(Answer::Failed(CallError::CallCycle))));
+    }
+
+    #[test]
+    fn a_message_that_came_back_was_not_started_and_may_start_again() {
+        let cell = new_cell();
+        assert!(cell.start());
+        cell.come_back();
+        assert!(cell.start());
+        cell.come_back();
+        assert_eq!(cell.give_up(), GivenUp::NotStarted);
+        cell.come_back();
+        assert!(!cell.start());
+    }
+
+    #[test]
+    fn a_hook_is_called_when_the_caller_gives_up_and_not_when_there_is_an_answer() {
+        let calls = Arc::new(AtomicU8::new(0));
+        let hook = || {
+            let calls = calls.clone();
+            Box::new(move || {
+                calls.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let answered = new_cell();
+        answered.when_given_up(hook());
+        answered.answer(Answer::Reply { reply: 7, outcome: Outcome::NotApplied });
+        assert_eq!(answered.give_up(), GivenUp::Answered);
+        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        let given_up = new_cell();
+        given_up.when_given_up(hook());
+        given_up.give_up();
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        given_up.when_given_up(hook());
+        assert_eq!(calls.load(Ordering::Relaxed), 2, "at once");
     }
 
     #[test]

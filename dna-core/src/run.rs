@@ -44,9 +44,12 @@ fn words(panic: Box<dyn Any + Send>) -> String {
 
 /// Runs something of the user's that stands outside of every handler, on a path that must go on.
 pub(crate) fn guard(what: &str, run: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        tracing::error!(panic = words(panic), "{what} panicked");
-    }
+    guarded(what, run);
+}
+
+/// As [`guard`]; nothing where it panicked.
+pub(crate) fn guarded<T>(what: &str, run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| tracing::error!(panic = words(panic), "{what} panicked")).ok()
 }
 
 /// Drops something of the user's, whose `Drop` may panic, on a path that must go on.

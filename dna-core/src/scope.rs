@@ -114,6 +114,22 @@ pub(crate) struct Chain {
     above: Vec<Arc<Chain>>,
 }
 
+impl Chain {
+    pub(crate) fn new(engine: Weak<EngineInner>, actor: ActorName, length: usize, above: Vec<Arc<Chain>>) -> Arc<Self> {
+        Arc::new(Chain { engine, actor, length, above })
+    }
+
+    /// The last one of the chain.
+    pub(crate) fn actor(&self) -> &ActorName {
+        &self.actor
+    }
+
+    /// Those that wait for it.
+    pub(crate) fn above(&self) -> &[Arc<Chain>] {
+        &self.above
+    }
+}
+
 /// Runs `poll` inside `scope`.
 #[inline]
 pub(crate) fn enter<T>(scope: &mut Option<Box<Scope>>, poll: impl FnOnce() -> T) -> T {

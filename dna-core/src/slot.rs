@@ -18,12 +18,13 @@ use crate::{
     call_error::{CallError, Overload},
     cluster::Shard,
     engine::{End, Home, Shared},
-    mailbox::{Envelope, Mailbox, Next, Place},
+    mailbox::{Envelope, Mailbox, Next, Place, Ticket},
     name::ActorName,
     outcome::Outcome,
     partition::{ActorRows, CommitObserver},
     registry::Registry,
     reply::Held,
+    route,
     run::drop_user,
     worker::Worker,
 };
@@ -142,6 +143,17 @@ impl<A: Actor> Slot<A> {
         self.shared().not_owner(shard)
     }
 
+    /// Whether a slot that was to leave goes on, since its shard was not given away after all.
+    fn stays(&self, state: &mut State<A>) -> bool {
+        let owned = self.rows.owned();
+        let stays = self.shared().home(self.name()).is_ok_and(|home| home.owned == owned);
+        if stays {
+            state.leaving = false;
+            state.mailbox.go_on();
+        }
+        stays
+    }
+
     /// Takes a message out of `envelope`, puts it into the mailbox, and sees to it that there is a task. A message that
     /// is not taken stays where it is.
     pub(crate) fn send(
@@ -153,16 +165,17 @@ impl<A: Actor> Slot<A> {
         let shared = self.shared();
         let mut state = self.state.lock();
         let outcome = Outcome::NotApplied;
+        let is_leaving = state.leaving && state.closed.is_none() && !self.stays(&mut state);
         let refusal = match state.closed {
             Some(Closed::Retired) => return Err(SendError::Retired),
             Some(Closed::Ended(_)) if self.is_replaced() => return Err(SendError::Retired),
             Some(Closed::Ended(end)) => Some(end.error(outcome)),
             None if sender == Sender::Outside && shared.is_draining() => Some(CallError::Stopped { outcome }),
             // A schedule ends with its activation.
-            None if state.leaving && envelope.as_ref().is_some_and(|sent| sent.timer.is_some()) => {
+            None if is_leaving && envelope.as_ref().is_some_and(|sent| sent.timer.is_some()) => {
                 return Err(SendError::Retired);
             }
-            None if state.leaving => Some(self.not_owner()),
+            None if is_leaving => Some(self.not_owner()),
             None => match self.rows.over() {
                 Some(_) if self.is_replaced() => return Err(SendError::Retired),
                 Some(end) => Some(end.error(outcome)),
@@ -195,11 +208,24 @@ impl<A: Actor> Slot<A> {
     /// Whether the message at `place` has been admitted; if not, `waker` is woken when it is.
     pub(crate) fn poll_admitted(&self, place: &Place, waker: &Waker) -> bool {
         let mut state = self.state.lock();
-        let admitted = state.mailbox.is_admitted(place) || state.closed.is_some() || state.leaving;
+        let is_settled = place.ticket.as_ref().is_some_and(Ticket::is_settled);
+        let admitted = state.mailbox.is_admitted(place) || is_settled || state.closed.is_some() || state.leaving;
         if !admitted {
             state.mailbox.wait_for_room(place, waker);
         }
         admitted
+    }
+
+    /// What became of a cast that waited for room, once [`Slot::poll_admitted`] has ended.
+    pub(crate) fn settle(&self, place: &Place) -> Result<(), CallError> {
+        if place.ticket.as_ref().is_some_and(Ticket::is_refused) {
+            return Err(self.not_owner());
+        }
+        match self.refusal() {
+            // Where another side was first, it has seen to the cast.
+            Some(error) if !self.is_admitted(place) && place.ticket.as_ref().is_none_or(Ticket::claim) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the mailbox has had room for the message at `place`.
@@ -329,6 +355,25 @@ impl<A: Actor> Slot<A> {
             shared.file_idle(slot);
         }
         Ok(())
+    }
+
+    /// A message is not handled here any more: has it routed, or tells its sender.
+    fn give_back(&self, envelope: &Envelope<A>, error: &CallError) {
+        let routes = self.shared().router(self.name()).is_some();
+        let is_wanted = match &envelope.ticket {
+            // Its sender waits, and is told.
+            Some(ticket) => (if routes { ticket.claim() } else { ticket.refuse() }) && routes,
+            None => true,
+        };
+        if !is_wanted {
+            return;
+        }
+        if let Err(error) = route::give_back(self.shared(), self.name(), envelope, error.clone()) {
+            match &envelope.reply {
+                Some(reply) => reply.fail(error),
+                None => self.shared().count_dropped_cast(self.name(), &error),
+            }
+        }
     }
 
     /// Takes the slot out of service if it was made for a message that was then refused.
@@ -491,10 +536,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         if !bounced.is_empty() {
             let error = self.not_owner();
             for envelope in bounced {
-                if let Some(reply) = &envelope.reply {
-                    reply.fail(error.clone());
+                if envelope.timer.is_none() {
+                    self.give_back(&envelope, &error);
                 }
-                // A cast that was not admitted has a sender that waits, and sees to it.
                 drop_user(envelope);
             }
         }

@@ -7,15 +7,12 @@ use std::{
     time::Duration,
 };
 
-use dna_cluster::{
-    Config, FencedReport, Host, Incarnation, LeaseHandle, MemberInfo, Members, MembersWatch, Membership, Owner,
-    Placement,
-};
+use dna_cluster::{Config, MemberInfo, Members, MembersWatch, Membership, Owner, Placement, Routing};
 use dna_core::{
-    ActorName, Actors, AttachError, Authority, ClusterStore, Engine, Error, ErrorKind, Loss, Member, NameError,
-    NodeAddress, Settings, Shard, ShutdownError, StartError,
+    ActorName, Actors, ClusterStore, Engine, Error, ErrorKind, NameError, NodeAddress, Settings, ShutdownError,
+    StartError,
 };
-use futures_util::future::BoxFuture;
+use dna_transport::Security;
 use parking_lot::Mutex;
 
 /// What a node says of itself to its cluster, beside its actor types.
@@ -33,6 +30,9 @@ const TYPE_VERSION: u32 = 1;
 
 /// How many shards a cluster has, unless its first node says otherwise.
 const SHARDS: NonZeroU32 = NonZeroU32::new(256).unwrap();
+
+/// What tells the cluster's connections from others. A keyspace is one cluster, and nodes know each other by their ids.
+const CLUSTER: &str = "dna";
 
 impl ClusterSettings {
     /// The first setting that a node alone has no use for.
@@ -90,15 +90,15 @@ impl Belonging {
         let config = cluster.config(listen, &actors, &settings);
         let (namespace, shutdown_timeout) = (settings.namespace.clone(), settings.shutdown_timeout);
         let (engine, member) = Engine::member(actors, settings, cluster.shards.unwrap_or(SHARDS))?;
-        let shared = Shared::default();
-        let host = Arc::new(EngineHost { member, membership: shared.clone() });
+        let routing = Routing::new(member, cluster.shards.unwrap_or(SHARDS), CLUSTER, Security::none());
+        let host = routing.ok_or(StartError::NoRuntime)?;
         let membership = Membership::start(store, host, config).await.map_err(|error| {
             let (outcome, retryable) = (error.outcome(), error.is_retryable());
             let error = Error::with_kind(ErrorKind::Node, error).with_outcome(outcome).with_retryable(retryable);
             StartError::Join(error)
         })?;
-        *shared.lock() = Some(membership);
-        Ok((engine, Belonging { membership: shared, namespace, shutdown_timeout }))
+        let membership = Arc::new(Mutex::new(Some(membership)));
+        Ok((engine, Belonging { membership, namespace, shutdown_timeout }))
     }
 
     /// Asks the membership, which is there until the node leaves.
@@ -185,61 +185,5 @@ fn located(members: &Members, name: &ActorName) -> Location {
             None => Location::Nowhere,
         },
         Owner::Nobody => Location::Nowhere,
-    }
-}
-
-/// What the membership runs: the engine.
-struct EngineHost {
-    member: Member,
-    membership: Shared,
-}
-
-impl Host for EngineHost {
-    fn begin(&self, incarnation: Incarnation) -> BoxFuture<'_, Result<(), AttachError>> {
-        let stores = incarnation.journals.stores().to_vec();
-        let (lease, fenced) = (incarnation.lease.clone(), incarnation.fenced_report());
-        let asked = Asked { lease, fenced, membership: self.membership.clone() };
-        Box::pin(self.member.begin(stores, Arc::new(asked)))
-    }
-
-    fn own(&self, shards: &[(Shard, u64)]) {
-        self.member.own(shards);
-    }
-
-    fn release<'a>(&'a self, shards: &'a [Shard]) -> BoxFuture<'a, ()> {
-        Box::pin(self.member.release(shards))
-    }
-
-    fn drop_all(&self, why: dna_cluster::Loss) -> BoxFuture<'_, ()> {
-        let loss = match why {
-            dna_cluster::Loss::LeaseLapsed => Some(Loss::LeaseLapsed),
-            dna_cluster::Loss::Fenced => Some(Loss::Fenced),
-            _ => None,
-        };
-        Box::pin(self.member.drop_all(loss))
-    }
-}
-
-/// Whom the engine asks during one incarnation. Every handle to an actor that was used in it may keep this, so it keeps no
-/// journal open.
-struct Asked {
-    lease: LeaseHandle,
-    fenced: FencedReport,
-    membership: Shared,
-}
-
-impl Authority for Asked {
-    fn holds(&self) -> bool {
-        self.lease.holds()
-    }
-
-    fn owner(&self, shard: Shard) -> Option<NodeAddress> {
-        let members = self.membership.lock().as_ref()?.members();
-        let Owner::Node(owner) = members.owner(shard) else { return None };
-        Some(NodeAddress::new(owner, members.address(owner)?))
-    }
-
-    fn lost(&self, _: Loss) {
-        self.fenced.report();
     }
 }

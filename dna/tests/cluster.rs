@@ -62,19 +62,19 @@ async fn until_served(counter: &CounterClient, amount: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn a_second_node_owns_nothing_and_names_the_owner_until_the_first_has_left() {
+async fn a_call_is_handled_where_its_name_is_served_until_another_node_has_taken_over() {
     let cluster = MemoryCluster::new();
     let (first, second) = (start(&cluster).await, start(&cluster.another()).await);
     let (here, there) = (first.client::<Counter>("a"), second.client::<Counter>("a"));
     assert_eq!(here.add(1).await.unwrap(), 1);
-    let error = there.add(1).await.unwrap_err();
-    let CallError::NotOwner { owner: Some(owner) } = &error else { panic!("{error:?}") };
-    assert_eq!(Some(owner.address), first.address());
-    assert_eq!((error.outcome(), error.is_retryable()), (Outcome::NotApplied, true));
+    assert_eq!(there.add(1).await.unwrap(), 2, "it is handled where it is served");
+    assert_eq!(here.count().await.unwrap(), 1);
+    assert_eq!(there.count().await.unwrap(), 2, "by the same activation");
+    assert_eq!(second.stats().active, 0);
 
     first.shutdown().await.unwrap();
     assert!(matches!(here.add(1).await.unwrap_err(), CallError::Stopped { outcome: Outcome::NotApplied }));
-    assert_eq!(until_served(&there, 10).await, 11);
+    assert_eq!(until_served(&there, 10).await, 12);
     second.shutdown().await.unwrap();
 }
 

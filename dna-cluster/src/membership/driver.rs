@@ -135,7 +135,7 @@ impl Drop for Driver {
 }
 
 /// Whichever of two futures ends first; the other one is dropped.
-pub(super) async fn either<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Output> {
+pub(crate) async fn either<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Output> {
     match select(std::pin::pin!(a), std::pin::pin!(b)).await {
         Either::Left((output, _)) => Either::Left(output),
         Either::Right((output, _)) => Either::Right(output),

@@ -4,6 +4,7 @@ use dna_core::{NodeId, Timestamp, fault_point};
 use futures_util::future::Either;
 
 use super::{
+    ViewSource,
     driver::{Driver, either},
     tenure::Tenure,
 };
@@ -93,7 +94,9 @@ impl Driver {
         let journals = node.store.open_journals(me.id, me.lanes.get(), ts).await?;
         fault_point("join: has journals");
         let (lease, life) = (life.lease.clone(), life.clone());
-        let incarnation = Incarnation { node: me.id, journals, lease, life };
+        let source = ViewSource::new(self.asked.clone(), self.status.subscribe(), node.address);
+        let listener = node.listener.clone();
+        let incarnation = Incarnation { node: me.id, journals, lease, life, source, listener };
         node.host.begin(incarnation.clone()).await?;
         let changed = node.register.change(|seen| match seen {
             Some(seen) if seen.view.member(me.id).is_some() => Err(Ok(Box::new(seen.clone()))),

@@ -7,6 +7,7 @@ mod driver;
 mod join;
 mod leave;
 mod moves;
+mod source;
 mod tenure;
 mod watch;
 
@@ -25,6 +26,7 @@ use self::{
     asked::Asked,
     driver::{Driver, Leaving},
 };
+pub(crate) use self::{driver::either, source::ViewSource};
 use crate::{
     config::Config,
     decide::{beat_interval, gone_from_this_address},
@@ -122,7 +124,7 @@ impl Membership {
             settings,
             address,
             machine: Machine::of_this_process(),
-            _listener: listener.clone(),
+            listener: listener.clone(),
         };
         let asked = Arc::new(Asked::default());
         let mut driver = Driver::new(node, asked.clone(), status_sender);
@@ -168,18 +170,8 @@ impl Membership {
     /// # Cancel safety
     /// Safe: the view is read all the same.
     pub fn refresh(&self, version: u64) -> impl Future<Output = Members> + Send + use<> {
-        let (asked, mut status) = (self.asked.clone(), self.status.clone());
-        async move {
-            let is_known = |status: &Status| match status {
-                Status::Member { seen, .. } => seen.version >= version,
-                _ => true,
-            };
-            if !is_known(&status.borrow_and_update()) {
-                let number = asked.want_read();
-                driver::either(asked.read(number), status.wait_for(is_known)).await;
-            }
-            Members::of(&status.borrow())
-        }
+        let source = ViewSource::new(self.asked.clone(), self.status.clone(), self.address);
+        async move { source.refresh(version).await }
     }
 
     /// What it is at present.
@@ -278,7 +270,7 @@ struct Node {
     address: SocketAddr,
     machine: Option<Machine>,
     /// Tells others on this machine, as long as it is there, that something may still run here.
-    _listener: Arc<TcpListener>,
+    listener: Arc<TcpListener>,
 }
 
 #[cfg(feature = "testing")]

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    call_error::Loss,
+    call_error::{CallError, Loss},
     cluster::Shard,
+    route::{Delivered, Inbound, Router, Undelivered},
     runtime::{self, Runtime},
     slot::AnySlot,
     store::{AttachError, ReadError, Store},
@@ -86,9 +87,39 @@ impl Member {
         }
     }
 
+    /// Has messages to names that are not served here taken by `router`, instead of answering
+    /// [`CallError::NotOwner`](crate::CallError::NotOwner) and [`CallError::Joining`](crate::CallError::Joining). `false`:
+    /// there is one already.
+    pub fn route_through(&self, router: Arc<dyn Router>) -> bool {
+        self.membership().is_some_and(|membership| membership.route_through(router))
+    }
+
+    /// This shard is this node's since that epoch, and what is [delivered](Member::deliver) to it is handled; messages of
+    /// this node's own are still given to the router, until the member is told to [own](Member::own) it.
+    pub fn own_routed(&self, shard: Shard, epoch: u64) {
+        if let Some(current) = self.engine.shared.role.current() {
+            current.own_routed(shard, epoch);
+        }
+    }
+
+    /// Puts a message that another node has sent into its actor's mailbox. Messages that are delivered one after the
+    /// other are handled in that order.
+    ///
+    /// # Errors
+    /// [`Undelivered`]; the message was not started, and never will be.
+    pub fn deliver(&self, message: Inbound) -> Result<Delivered, Undelivered> {
+        if message.actor.namespace() != &*self.engine.shared.settings.namespace {
+            return Err(Undelivered::NotHere);
+        }
+        let unknown = || CallError::UnknownActor { kind: message.actor.kind().to_owned() };
+        let registry = self.engine.registry_of(message.actor.kind());
+        let registry = registry.ok_or_else(|| Undelivered::Refused(unknown()))?.clone();
+        registry.deliver(message)
+    }
+
     /// Serves these shards no longer: takes nothing more for them, has their actors handle what they have begun and the
-    /// casts that were admitted, passivates them, and waits until all that they wrote is committed. Calls that are still
-    /// queued then are answered [`CallError::NotOwner`](crate::CallError::NotOwner).
+    /// casts that were admitted, passivates them, and waits until all that they wrote is committed. What is still queued
+    /// then is given to the router; without one, calls are answered [`CallError::NotOwner`](crate::CallError::NotOwner).
     ///
     /// # Cancel safety
     /// Dropped before its end, the shards stay given up, and what runs for them goes on to its end;

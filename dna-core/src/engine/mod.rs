@@ -112,6 +112,7 @@ pub struct Engine {
 pub(crate) struct EngineInner {
     pub(crate) shared: Arc<Shared>,
     registries: HashMap<TypeId, Arc<dyn AnyRegistry>>,
+    kinds: HashMap<&'static str, TypeId>,
 }
 
 impl Engine {
@@ -138,8 +139,9 @@ impl Engine {
     fn of(actors: Actors, settings: Settings, runtime: Runtime, role: Role) -> Self {
         let inner = Arc::new_cyclic(|engine| {
             let shared = Shared::new(settings, runtime, role, engine.clone());
+            let kinds = actors.0.iter().map(|(id, kind, _)| (*kind, *id)).collect();
             let registries = actors.0.into_iter().map(|(id, _, make)| (id, make(shared.clone()))).collect();
-            EngineInner { shared, registries }
+            EngineInner { shared, registries, kinds }
         });
         inner.shared.runtime.spawn(sweeper::run(inner.shared.clone()));
         process::register(&inner);
@@ -259,6 +261,11 @@ impl EngineInner {
     /// The registry of a type, if it was registered.
     pub(crate) fn registry<A: Actor>(&self) -> Option<Arc<Registry<A>>> {
         self.registries.get(&TypeId::of::<A>())?.clone().as_any().downcast().ok()
+    }
+
+    /// The registry of the type of that name.
+    fn registry_of(&self, kind: &str) -> Option<&Arc<dyn AnyRegistry>> {
+        self.registries.get(self.kinds.get(kind)?)
     }
 
     fn slots(&self) -> Vec<Arc<dyn AnySlot>> {

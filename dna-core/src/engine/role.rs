@@ -4,7 +4,7 @@
 use std::{
     num::{NonZeroU16, NonZeroU32},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -12,7 +12,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 
-use crate::{call_error::CallError, cluster::Shard, name::ActorName};
+use crate::{call_error::CallError, cluster::Shard, name::ActorName, route::Router};
 
 use super::{End, authority::Authority, lane::Lane};
 
@@ -27,16 +27,22 @@ pub(crate) enum Role {
 /// A member of a cluster: what it has over all its incarnations.
 pub(crate) struct Membership {
     shards: NonZeroU32,
+    /// Takes the messages to names that are not served here, if there is one.
+    router: OnceLock<Arc<dyn Router>>,
     /// The current incarnation, if there is one.
     current: RwLock<Option<Arc<Incarnation>>>,
 }
+
+/// Of an owned shard: only what a router delivers may enter.
+const ROUTED: u64 = 1 << 63;
 
 /// A member under one id.
 pub(crate) struct Incarnation {
     /// At least one.
     lanes: Box<[Arc<Lane>]>,
     authority: Arc<dyn Authority>,
-    /// For each shard the epoch since which it is owned, plus one; zero where it is not.
+    /// For each shard the epoch since which it is owned, plus one; zero where it is not. With [`ROUTED`], messages of
+    /// this node's own have to wait.
     owned: Box<[AtomicU64]>,
     /// Closed when the committers have let go of the stores.
     committers: Mutex<Vec<oneshot::Receiver<()>>>,
@@ -51,7 +57,7 @@ pub(crate) struct Home {
 
 impl Role {
     pub(super) fn member(shards: NonZeroU32) -> Self {
-        Role::Member(Membership { shards, current: RwLock::new(None) })
+        Role::Member(Membership { shards, router: OnceLock::new(), current: RwLock::new(None) })
     }
 
     /// Where a name is served; the error of its callers, where it is not served here.
@@ -59,6 +65,25 @@ impl Role {
         match self {
             Role::Single(lane) => Ok(Home { lane: lane.clone(), owned: None }),
             Role::Member(membership) => membership.home(name),
+        }
+    }
+
+    /// Whether messages of this node's own may look for a name here. A look at the map of names does not say so.
+    pub(super) fn may_enter(&self, name: &ActorName) -> Result<(), CallError> {
+        let Role::Member(membership) = self else { return Ok(()) };
+        let shard = Shard::of(name, membership.shards);
+        match self.current() {
+            Some(current) if current.is_open(shard) => Ok(()),
+            Some(current) => Err(CallError::NotOwner { owner: current.authority.owner(shard) }),
+            None => Err(CallError::Joining),
+        }
+    }
+
+    /// Who carries messages to other nodes, and how many shards there are, of a member that has one who does.
+    pub(super) fn router(&self) -> Option<(&Arc<dyn Router>, NonZeroU32)> {
+        match self {
+            Role::Single(_) => None,
+            Role::Member(membership) => Some((membership.router.get()?, membership.shards)),
         }
     }
 
@@ -89,6 +114,11 @@ impl Membership {
         };
         let lane = current.lane(shard).filter(|lane| !lane.has_ended()).ok_or(CallError::Joining)?;
         Ok(Home { lane: lane.clone(), owned: Some((shard, epoch)) })
+    }
+
+    /// Sets who carries messages to other nodes. `false`: there was one already.
+    pub(super) fn route_through(&self, router: Arc<dyn Router>) -> bool {
+        self.router.set(router).is_ok()
     }
 
     pub(super) fn shards(&self) -> NonZeroU32 {
@@ -149,7 +179,19 @@ impl Incarnation {
 
     /// Since when a shard is owned, if it is.
     fn epoch(&self, shard: Shard) -> Option<u64> {
-        self.owned(shard)?.load(Ordering::Acquire).checked_sub(1)
+        (self.owned(shard)?.load(Ordering::Acquire) & !ROUTED).checked_sub(1)
+    }
+
+    /// Whether it is owned, and messages of this node's own need not wait.
+    fn is_open(&self, shard: Shard) -> bool {
+        self.owned(shard).is_some_and(|owned| owned.load(Ordering::Acquire).wrapping_sub(1) < ROUTED - 1)
+    }
+
+    /// As [`Incarnation::own`], but messages of this node's own have to wait until it is.
+    pub(super) fn own_routed(&self, shard: Shard, epoch: u64) {
+        if let Some(owned) = self.owned(shard) {
+            owned.store(epoch.saturating_add(1) | ROUTED, Ordering::Release);
+        }
     }
 
     pub(super) fn own(&self, shard: Shard, epoch: u64) {

@@ -8,6 +8,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -20,6 +21,7 @@ use crate::{
     limits::{HELD_REPLIES_MAX, LINGERING_TASKS_MAX, UNCOMMITTED_BYTES_MAX},
     name::ActorName,
     outcome::Outcome,
+    route::Router,
     run,
     runtime::Runtime,
     slot::AnySlot,
@@ -128,6 +130,21 @@ impl Shared {
         self.role.home(name).map_err(|error| self.or_stopped(error))
     }
 
+    /// Whether messages of this node's own may look for a name here.
+    pub(crate) fn may_enter(&self, name: &ActorName) -> Result<(), CallError> {
+        self.role.may_enter(name).map_err(|error| self.or_stopped(error))
+    }
+
+    /// Who carries messages to other nodes, if somebody does, and the shard of a name.
+    pub(crate) fn router(&self, name: &ActorName) -> Option<(&Arc<dyn Router>, Shard)> {
+        self.role.router().map(|(router, shards)| (router, Shard::of(name, shards)))
+    }
+
+    /// Waits until there is room for one more message to another node.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.role.router().map_or(Poll::Ready(()), |(router, _)| router.poll_room(cx))
+    }
+
     /// The error of who calls a name of this shard, which is not served here.
     pub(crate) fn not_owner(&self, shard: Shard) -> CallError {
         self.or_stopped(self.role.not_owner(shard))
@@ -138,7 +155,8 @@ impl Shared {
         let outcome = Outcome::NotApplied;
         match self.ended() {
             Some(end) => end.error(outcome),
-            None if self.is_draining() => CallError::Stopped { outcome },
+            // With a router, what has begun goes on elsewhere.
+            None if self.is_draining() && self.role.router().is_none() => CallError::Stopped { outcome },
             None => error,
         }
     }

@@ -1,0 +1,114 @@
+//! Routing: messages to names that other nodes serve, in the order of their sending.
+//!
+//! All that one node sends to one shard is a stream with a number (`stream`); a node that does not own the shard sends
+//! back what comes, for as long as the sender does not open the stream anew (`numbers`). What is said on the way is in
+//! `wire`. It knows messages as bytes; how they are carried is the transport's, what handles them the engine's.
+//!
+//! Locks are taken in this order: a shard's outgoing messages, its arrivals, the engine's own.
+
+mod host;
+mod incoming;
+mod load;
+mod numbers;
+mod outgoing;
+mod session;
+mod stream;
+mod wire;
+
+use std::{
+    collections::BTreeSet,
+    num::NonZeroU32,
+    sync::{Arc, Weak},
+};
+
+use dna_core::{Member, Shard};
+use dna_transport::Security;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+pub use self::host::Routing;
+use self::{incoming::Arrivals, load::Load, outgoing::Outgoing, session::Session};
+use crate::seam::Seam;
+
+/// What routing has over all incarnations of a process.
+struct Inner {
+    me: Weak<Inner>,
+    member: Member,
+    seam: Seam,
+    security: Security,
+    outgoing: Box<[Mutex<Outgoing>]>,
+    arrivals: Box<[Mutex<Arrivals>]>,
+    load: Arc<Load>,
+    /// That of the current incarnation, if there is one.
+    session: RwLock<Option<Arc<Session>>>,
+    /// Shards to which something waits that is to be looked after.
+    waiting: Mutex<BTreeSet<Shard>>,
+    stirred: Arc<Notify>,
+}
+
+impl Inner {
+    fn new(member: Member, shards: NonZeroU32, security: Security, seam: Seam) -> Arc<Self> {
+        let shards = 0..shards.get();
+        Arc::new_cyclic(|me| Inner {
+            me: me.clone(),
+            member,
+            seam,
+            security,
+            outgoing: shards.clone().map(|_| Mutex::default()).collect(),
+            arrivals: shards.map(|_| Mutex::default()).collect(),
+            load: Arc::default(),
+            session: RwLock::new(None),
+            waiting: Mutex::default(),
+            stirred: Arc::default(),
+        })
+    }
+
+    fn me(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
+    }
+
+    fn shards(&self) -> impl Iterator<Item = Shard> + use<> {
+        let shards = u32::try_from(self.outgoing.len()).unwrap_or(u32::MAX);
+        (0..shards).map(Shard)
+    }
+
+    fn outgoing(&self, shard: Shard) -> Option<&Mutex<Outgoing>> {
+        self.outgoing.get(usize::try_from(shard.0).ok()?)
+    }
+
+    fn arrivals(&self, shard: Shard) -> Option<&Mutex<Arrivals>> {
+        self.arrivals.get(usize::try_from(shard.0).ok()?)
+    }
+
+    fn session(&self) -> Option<Arc<Session>> {
+        self.session.read().clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.session.read().as_ref().map_or(0, |session| session.version())
+    }
+
+    /// Has a shard looked after, until nothing waits to be sent to it.
+    fn stir(&self, shard: Shard) {
+        if self.waiting.lock().insert(shard) {
+            self.stirred.notify_one();
+        }
+    }
+
+    /// Looks after the shards to which something waits. Whether there still are some.
+    fn look_after_all(&self) -> bool {
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        let still = waiting.into_iter().filter(|shard| self.look_after(*shard)).collect::<Vec<_>>();
+        let mut waiting = self.waiting.lock();
+        waiting.extend(still);
+        !waiting.is_empty()
+    }
+
+    /// Another node knows a view of this version.
+    fn learn(&self, version: u64) {
+        let Some(session) = self.session().filter(|session| session.version() < version) else { return };
+        self.seam.spawn(async move {
+            session.source.refresh(version).await;
+        });
+    }
+}

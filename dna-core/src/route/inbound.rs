@@ -1,0 +1,153 @@
+//! The way in: a message that another node has sent is handled like one of this node's own.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::{
+    actor::Actor,
+    call_error::CallError,
+    codec,
+    mailbox::{Envelope, Place, Ticket},
+    name::ActorName,
+    outcome::Outcome,
+    registry::Registry,
+    reply::{Answer, ReplyCell},
+    run::drop_user,
+    slot::{SendError, Sender, Slot},
+};
+
+use super::{Answered, Callers};
+
+/// A message that another node has sent.
+#[derive(Debug)]
+pub struct Inbound {
+    /// Whom it is for.
+    pub actor: ActorName,
+    /// The message itself, encoded.
+    pub message: Bytes,
+    /// Who waits for its answer; `None` for a cast.
+    pub callers: Option<Callers>,
+    /// How long it may take from now on.
+    pub time_left: Option<Duration>,
+}
+
+/// The answer to a message that was delivered. Of a cast it comes when the mailbox has admitted it.
+///
+/// Dropped before its end: a call that is queued is skipped, one whose handler has begun runs to its end.
+pub type Delivered = BoxFuture<'static, Result<Answered, CallError>>;
+
+/// Why a message was not delivered. It was not started, and never will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undelivered {
+    /// Its name is not served here.
+    NotHere,
+    /// It is refused.
+    Refused(CallError),
+}
+
+impl<A: Actor> Registry<A> {
+    /// Puts a message that another node has sent into its actor's mailbox.
+    pub(crate) fn deliver(self: &Arc<Self>, inbound: Inbound) -> Result<Delivered, Undelivered> {
+        let Inbound { actor, message, callers, time_left } = inbound;
+        let message = codec::decode::<A::Message>(&message).map_err(|error| {
+            Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
+        })?;
+        let shared = &self.shared;
+        let reply = callers.is_some().then(|| Arc::new(ReplyCell::new(Waker::noop().clone())));
+        let waiting = callers.and_then(|callers| callers.into_chain(&shared.engine, &shared.settings.namespace));
+        let deadline = time_left.map_or(u64::MAX, |left| shared.deadline(left));
+        let mut envelope =
+            Some(Envelope { message, reply: reply.clone(), deadline, waiting, timer: None, ticket: None });
+        loop {
+            let undelivered = match self.routed_slot(&actor) {
+                Ok(slot) => match slot.send(&mut envelope, Sender::Outside, false) {
+                    Ok(place) => {
+                        return Ok(match reply {
+                            Some(cell) => Box::pin(Called(cell).answer()),
+                            None => Box::pin(admitted(slot, place)),
+                        });
+                    }
+                    Err(SendError::Retired) => continue,
+                    Err(SendError::Refused(error)) => {
+                        slot.retire_if_unused();
+                        error
+                    }
+                },
+                Err(error) => error,
+            };
+            drop_user(envelope);
+            return Err(if is_elsewhere(&undelivered) {
+                Undelivered::NotHere
+            } else {
+                Undelivered::Refused(undelivered)
+            });
+        }
+    }
+}
+
+/// Whether an error only says that another node, or a later incarnation of this one, serves the name.
+pub(crate) fn is_elsewhere(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::NotOwner { .. } | CallError::Joining | CallError::Stopped { outcome: Outcome::NotApplied }
+    )
+}
+
+/// A call whose answer somebody on another node waits for.
+struct Called<R>(Arc<ReplyCell<R>>);
+
+impl<R: serde::Serialize + Send + 'static> Called<R> {
+    async fn answer(self) -> Result<Answered, CallError> {
+        match poll_fn(|cx| self.0.poll(cx)).await {
+            Answer::Failed(error) => Err(error),
+            Answer::Reply { reply, outcome } => {
+                let encoded = codec::encode(&reply);
+                drop_user(reply);
+                let reply = encoded
+                    .map_err(|error| CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown })?;
+                Ok(Answered::new(reply, outcome))
+            }
+        }
+    }
+}
+
+impl<R> Drop for Called<R> {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
+/// Waits until the mailbox has room for a cast.
+async fn admitted<A: Actor>(slot: Arc<Slot<A>>, place: Place) -> Result<Answered, CallError> {
+    if place.ticket.is_none() {
+        return Ok(Answered::new(Bytes::new(), Outcome::NotApplied));
+    }
+    let mut waits = WaitsForRoom(place.ticket.clone());
+    let admitted = |cx: &mut Context<'_>| match slot.poll_admitted(&place, cx.waker()) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    };
+    poll_fn(admitted).await;
+    waits.0 = None;
+    slot.settle(&place)?;
+    Ok(Answered::new(Bytes::new(), Outcome::NotApplied))
+}
+
+/// A cast that is taken back if nobody waits any more for it to be admitted.
+struct WaitsForRoom(Option<Ticket>);
+
+impl Drop for WaitsForRoom {
+    fn drop(&mut self) {
+        if let Some(ticket) = &self.0 {
+            ticket.claim();
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The way out: the port to what carries messages to other nodes, and what it is given.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    actor::Actor,
+    call_error::{CallError, Overload},
+    cluster::Shard,
+    codec,
+    engine::Shared,
+    mailbox::Envelope,
+    name::ActorName,
+    outcome::Outcome,
+    reply::{Answer, Held, ReplyCell},
+    slot::Sender,
+};
+
+use super::chain::Callers;
+
+/// Carries messages to the nodes that serve them.
+///
+/// To be correct:
+/// - The messages of one shard are handled in the order in which they were taken, but for those that
+///   [were returned](Outbound::was_returned), which go before the others.
+/// - Each message is handled once at the most, and its [`Origin`] is told what became of it.
+/// - It never blocks.
+pub trait Router: Send + Sync + 'static {
+    /// Takes a message for a name that is not served here at the moment.
+    ///
+    /// # Errors
+    /// [`Unrouted`]; nothing was taken, and the origin is told by whoever called.
+    fn route(&self, message: Outbound) -> Result<(), Unrouted>;
+
+    /// Waits until there is room for a message that can wait. Calls do not ask.
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// Why a router has not taken a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unrouted {
+    /// The shard is served here by now, and everything that was routed to it before is delivered: look here again.
+    Here,
+    /// The message is refused.
+    Refused(CallError),
+}
+
+/// A message for a name that another node serves, or will serve.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outbound {
+    /// The shard of its name.
+    pub shard: Shard,
+    /// Whom it is for.
+    pub actor: ActorName,
+    /// The message itself, encoded.
+    pub message: Bytes,
+    /// Who waits for its answer; nobody waits for that of a cast.
+    pub callers: Option<Callers>,
+    /// How long it may take from now on, to about two tenths of a second; without a bound if it is a cast that has none.
+    pub time_left: Option<Duration>,
+    /// Whether it stood in a mailbox of this node already when its shard was given away: it goes before what was routed
+    /// since.
+    pub was_returned: bool,
+    /// Who is told what becomes of it.
+    pub origin: Arc<dyn Origin>,
+}
+
+/// Who is told what becomes of a message. Each method may be called from anywhere, but not under a lock that routing a
+/// message takes.
+pub trait Origin: Send + Sync + fmt::Debug {
+    /// The message is about to leave this node: from now on it may have effect. `false`: nobody waits for it any more, and
+    /// it is to be dropped.
+    fn depart(&self) -> bool;
+
+    /// The message has not been handled, and never will be where it was sent: it may be sent again.
+    fn come_back(&self);
+
+    /// The message has its answer. A second one is dropped.
+    fn answer(&self, answer: Result<Answered, CallError>);
+
+    /// The deadline has passed. `departed` says whether the message may have had effect.
+    fn expire(&self, departed: bool);
+
+    /// Has `hook` called when nobody waits for the answer any more, and there is none; at once, if that is so.
+    fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>);
+}
+
+/// The reply of a handler, encoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The reply; empty for a cast.
+    pub reply: Bytes,
+    /// Where the reply is the handler's own error, what is known of the message's effect.
+    pub outcome: Outcome,
+}
+
+impl Answered {
+    /// This reply, with what is known if it is an error.
+    pub fn new(reply: Bytes, outcome: Outcome) -> Self {
+        Answered { reply, outcome }
+    }
+}
+
+/// The origin of a call.
+pub(crate) struct CallOrigin<R>(pub(crate) Arc<ReplyCell<R>>);
+
+impl<R: DeserializeOwned + Send + 'static> Origin for CallOrigin<R> {
+    fn depart(&self) -> bool {
+        self.0.start()
+    }
+
+    fn come_back(&self) {
+        self.0.come_back();
+    }
+
+    fn answer(&self, answer: Result<Answered, CallError>) {
+        let answer = answer.map_err(from_afar).and_then(|Answered { reply, outcome }| match codec::decode(&reply) {
+            Ok(reply) => Ok(Answer::Reply { reply, outcome }),
+            Err(error) => Err(CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown }),
+        });
+        self.0.answer(answer.unwrap_or_else(Answer::Failed));
+    }
+
+    fn expire(&self, _: bool) {
+        Held::expire(&*self.0, true);
+    }
+
+    fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>) {
+        self.0.when_given_up(hook);
+    }
+}
+
+/// What another node said, as it is to be understood here.
+fn from_afar(error: CallError) -> CallError {
+    match error {
+        CallError::Overloaded(Overload::Node) => CallError::Overloaded(Overload::Peer),
+        error => error,
+    }
+}
+
+impl<R> fmt::Debug for CallOrigin<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallOrigin")
+    }
+}
+
+/// The origin of a cast: nobody waits, so that what becomes of it is only counted.
+pub(crate) struct CastOrigin {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) actor: ActorName,
+}
+
+impl Origin for CastOrigin {
+    fn depart(&self) -> bool {
+        true
+    }
+
+    fn come_back(&self) {}
+
+    fn answer(&self, answer: Result<Answered, CallError>) {
+        if let Err(error) = answer {
+            self.shared.count_dropped_cast(&self.actor, &from_afar(error));
+        }
+    }
+
+    fn expire(&self, departed: bool) {
+        let outcome = if departed { Outcome::Unknown } else { Outcome::NotApplied };
+        self.shared.count_dropped_cast(&self.actor, &CallError::TimedOut { outcome });
+    }
+
+    fn when_given_up(&self, _: Box<dyn FnOnce() + Send>) {}
+}
+
+impl fmt::Debug for CastOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CastOrigin").field("actor", &self.actor).finish_non_exhaustive()
+    }
+}
+
+/// Where a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Routed {
+    /// To the router.
+    Away,
+    /// Nowhere: its name is served here by now.
+    Here,
+}
+
+/// Gives a message that was refused here to the router, if there is one and the refusal only says that another node
+/// serves the name.
+pub(crate) fn away<A: Actor>(
+    shared: &Arc<Shared>,
+    actor: &ActorName,
+    envelope: &Envelope<A>,
+    sender: Sender,
+    refusal: CallError,
+) -> Result<Routed, CallError> {
+    let Some((router, shard)) = shared.router(actor) else { return Err(refusal) };
+    if !matches!(refusal, CallError::NotOwner { .. } | CallError::Joining) {
+        return Err(refusal);
+    }
+    if sender == Sender::Outside && shared.is_draining() {
+        return Err(CallError::Stopped { outcome: Outcome::NotApplied });
+    }
+    match router.route(outbound(shared, actor, shard, envelope, false)?) {
+        Ok(()) => Ok(Routed::Away),
+        Err(Unrouted::Here) => Ok(Routed::Here),
+        Err(Unrouted::Refused(error)) => Err(error),
+    }
+}
+
+/// Gives a message to the router that stood in a mailbox when its shard was given away. `Err`: what is to be told to whom
+/// it came from.
+pub(crate) fn give_back<A: Actor>(
+    shared: &Arc<Shared>,
+    actor: &ActorName,
+    envelope: &Envelope<A>,
+    refusal: CallError,
+) -> Result<(), CallError> {
+    let Some((router, shard)) = shared.router(actor) else { return Err(refusal) };
+    match router.route(outbound(shared, actor, shard, envelope, true)?) {
+        Ok(()) => Ok(()),
+        Err(Unrouted::Here) => Err(refusal),
+        Err(Unrouted::Refused(error)) => Err(error),
+    }
+}
+
+fn outbound<A: Actor>(
+    shared: &Arc<Shared>,
+    actor: &ActorName,
+    shard: Shard,
+    envelope: &Envelope<A>,
+    was_returned: bool,
+) -> Result<Outbound, CallError> {
+    let message = codec::encode(&envelope.message)
+        .map_err(|error| CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })?;
+    let origin: Arc<dyn Origin> = match &envelope.reply {
+        Some(cell) => Arc::new(CallOrigin(cell.clone())),
+        None => Arc::new(CastOrigin { shared: shared.clone(), actor: actor.clone() }),
+    };
+    let left = envelope.deadline.saturating_sub(shared.now());
+    Ok(Outbound {
+        shard,
+        actor: actor.clone(),
+        message,
+        callers: envelope.reply.is_some().then(|| Callers::of(envelope.waiting.as_ref())),
+        time_left: (envelope.deadline != u64::MAX).then(|| Duration::from_millis(left)),
+        was_returned,
+        origin,
+    })
+}

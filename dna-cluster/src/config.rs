@@ -16,6 +16,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) advertise: Option<SocketAddr>,
     pub(crate) types: BTreeMap<String, (u32, Placement)>,
     pub(crate) shards: NonZeroU32,
     pub(crate) lease: Duration,
@@ -43,6 +44,7 @@ impl Config {
     pub fn new(listen: SocketAddr) -> Self {
         Config {
             listen,
+            advertise: None,
             types: BTreeMap::new(),
             shards: SHARDS,
             lease: LEASE,
@@ -55,6 +57,15 @@ impl Config {
             #[cfg(feature = "testing")]
             seed: None,
         }
+    }
+
+    /// Where the other nodes reach it, if that is not where it listens: behind address translation, or where it listens on
+    /// all addresses of the machine. Started again it has to wait for its former lease then, as on another machine: only
+    /// the address that it is bound to proves that the former process is gone.
+    #[must_use]
+    pub fn advertise(mut self, address: SocketAddr) -> Self {
+        self.advertise = Some(address);
+        self
     }
 
     /// It knows this actor type, in this version, placed like this. All nodes must place a type alike.

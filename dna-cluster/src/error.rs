@@ -24,6 +24,15 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// The address is none that others could reach it at.
+    #[error(
+        "the other nodes cannot reach this one at {address}; listen on one address of this machine, or say which one is to be \
+         used: `.advertise(address)`"
+    )]
+    Unreachable {
+        /// The address.
+        address: SocketAddr,
+    },
     /// No thread could be started for the heartbeats.
     #[error("no thread for the heartbeats: {0}")]
     Thread(io::Error),
@@ -69,7 +78,9 @@ impl StartError {
     pub fn is_retryable(&self) -> bool {
         match self {
             StartError::Address { .. } | StartError::Thread(_) | StartError::TooSlow | StartError::Clock(_) => true,
-            StartError::NoRuntime | StartError::View(_) | StartError::InDoubt(_) => false,
+            StartError::NoRuntime | StartError::Unreachable { .. } | StartError::View(_) | StartError::InDoubt(_) => {
+                false
+            }
             StartError::Join(error) => error.is_retryable(),
             StartError::Journals(error) => error.is_retryable(),
             StartError::Host(error) => error.is_retryable(),

@@ -21,7 +21,7 @@ use crate::{
     mailbox::Envelope,
     outcome::Outcome,
     partition::{ActorRows, Waiting},
-    reply::{Answer, GivenUp, ReplyCell, timed_out},
+    reply::{Answer, GivenUp, Held, ReplyCell, timed_out},
     scope::{self, Chain},
     slot::Sender,
 };
@@ -175,6 +175,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, CallError<E>>> {
         let (Some(sent), Some(timer)) = (&self.sent, &mut self.timer) else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
+        if sent.stands.is_none() && Held::is_started(&*sent.cell) {
+            // It is on its way to another node, or there. Whether it was started is told by who carries it, soon.
+            self.timer = None;
+            return Poll::Pending;
+        }
         let given_up = sent.cell.give_up();
         let answer = match sent.cell.poll(cx) {
             Poll::Ready(answer) if given_up == GivenUp::Answered => answer,

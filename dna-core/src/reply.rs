@@ -67,6 +67,8 @@ struct Inner<R> {
     waker: Option<Waker>,
     /// Called when the caller gives up, of a message that is on its way to another node.
     given_up: Option<Hook>,
+    /// Whether it was answered before its handler had begun.
+    never_started: bool,
 }
 
 struct Hook(Box<dyn FnOnce() + Send>);
@@ -80,7 +82,7 @@ impl fmt::Debug for Hook {
 impl<R> ReplyCell<R> {
     /// A cell for a message that is about to be queued; `waker` is woken when there is an answer.
     pub(crate) fn new(waker: Waker) -> Self {
-        let inner = Inner { answer: None, waker: Some(waker), given_up: None };
+        let inner = Inner { answer: None, waker: Some(waker), given_up: None, never_started: false };
         ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(inner) }
     }
 
@@ -123,9 +125,7 @@ impl<R> ReplyCell<R> {
     pub(crate) fn answer(&self, answer: Answer<R>) {
         let mut inner = self.inner.lock();
         match self.phase() {
-            QUEUED => {
-                self.phase.swap(READY, Ordering::AcqRel);
-            }
+            QUEUED => inner.never_started = self.phase.swap(READY, Ordering::AcqRel) == QUEUED,
             STARTED | HELD => self.phase.store(READY, Ordering::Release),
             _ => {
                 drop(inner);
@@ -149,6 +149,11 @@ impl<R> ReplyCell<R> {
             drop(inner);
             drop_user(answer);
         }
+    }
+
+    /// Whether it was answered before its handler had begun, so that it may be handled elsewhere.
+    pub(crate) fn was_never_started(&self) -> bool {
+        self.inner.lock().never_started
     }
 
     /// Takes the answer, or has `cx` woken when there is one.

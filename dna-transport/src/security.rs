@@ -34,6 +34,19 @@ impl Secret {
     }
 }
 
+impl From<Secret> for Security {
+    fn from(secret: Secret) -> Self {
+        Security::secret(secret)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<crate::Tls> for Security {
+    fn from(tls: crate::Tls) -> Self {
+        Security::tls(tls)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")

@@ -9,7 +9,10 @@ use tokio_rustls::{
         self, ClientConfig, RootCertStore, ServerConfig,
         client::Resumption,
         crypto::{CryptoProvider, ring},
-        pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName},
+        pki_types::{
+            CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName,
+            pem::{self, PemObject},
+        },
         server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
     },
 };
@@ -30,6 +33,29 @@ pub struct TlsMaterial {
     pub roots: Vec<CertificateDer<'static>>,
 }
 
+impl TlsMaterial {
+    /// From what stands in PEM files: the certificate of this node with those between it and the root, its private key
+    /// (PKCS #8, PKCS #1 or SEC 1), and the roots.
+    ///
+    /// # Errors
+    /// [`TlsError::Pem`] says which of the three cannot be read, or has nothing in it.
+    pub fn from_pem(chain: &[u8], key: &[u8], roots: &[u8]) -> Result<Self, TlsError> {
+        Ok(TlsMaterial {
+            chain: certificates("certificate chain", chain)?,
+            key: PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::Pem { what: "private key", error })?,
+            roots: certificates("roots", roots)?,
+        })
+    }
+}
+
+fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(none) if none.is_empty() => Err(TlsError::Pem { what, error: pem::Error::NoItemsFound }),
+        found => found.map_err(|error| TlsError::Pem { what, error }),
+    }
+}
+
 /// Why material cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,6 +67,16 @@ pub enum TlsError {
         name: String,
         /// What is wrong.
         error: InvalidDnsNameError,
+    },
+    /// What should be PEM is none, or has nothing of that kind in it.
+    #[error(
+        "the {what} cannot be read: {error}; it is to be in PEM, between `-----BEGIN …-----` and `-----END …-----`"
+    )]
+    Pem {
+        /// Which of the three.
+        what: &'static str,
+        /// What is wrong.
+        error: pem::Error,
     },
     /// rustls does not take it: a key that is not that of the certificate, a root that is no certificate, and the like.
     #[error("the certificates cannot be used: {0}")]

@@ -44,6 +44,23 @@ impl NodeBuilder {
         self
     }
 
+    /// Where the other nodes reach this one, if that is not where it listens: behind address translation, or where it
+    /// listens on all addresses of the machine. A node that is killed and started again has to wait for its former lease
+    /// then.
+    #[cfg(feature = "cluster")]
+    pub fn advertise(mut self, address: std::net::SocketAddr) -> Self {
+        self.cluster.advertise = Some(address);
+        self
+    }
+
+    /// What keeps strangers away from the cluster: a [`Secret`](crate::Secret) that all nodes have, with the feature `tls`
+    /// also certificates that all nodes believe. A node that has nothing listens on loopback only.
+    #[cfg(feature = "cluster")]
+    pub fn security(mut self, security: impl Into<crate::Security>) -> Self {
+        self.cluster.security = Some(security.into());
+        self
+    }
+
     /// Into how many shards the names of the cluster are divided, 256 by default: set when the cluster is created, and
     /// the same on all nodes.
     #[cfg(feature = "cluster")]

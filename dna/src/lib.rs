@@ -44,7 +44,7 @@
 //! - `signal` (default): [`Node::run_until_signal`].
 //! - `cluster`: several nodes that share the store of a cluster: `.store(cluster_store).listen(address)`.
 //! - `scylla`: `Scylla`, the store of a cluster on ScyllaDB or Apache Cassandra.
-//! - `tls`: TLS to that database.
+//! - `tls`: TLS to that database, and between the nodes.
 //! - `testing`: for tests of your own.
 //!
 //! # Several processes on one database
@@ -111,6 +111,10 @@ pub use dna_storage::{Consistency, SchemaProblem, Scylla, ScyllaConfig, ScyllaEr
 #[cfg(feature = "embedded")]
 pub use dna_storage::{Durability, Embedded, EmbeddedError};
 pub use dna_storage::{Kv, Value, modules};
+#[cfg(feature = "cluster")]
+pub use dna_transport::{Secret, SecretTooShort, Security};
+#[cfg(all(feature = "cluster", feature = "tls"))]
+pub use dna_transport::{Tls, TlsError, TlsMaterial};
 
 #[cfg(feature = "cluster")]
 pub use self::member::Location;

@@ -19,6 +19,8 @@ use parking_lot::Mutex;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ClusterSettings {
     pub(crate) listen: Option<SocketAddr>,
+    pub(crate) advertise: Option<SocketAddr>,
+    pub(crate) security: Option<Security>,
     pub(crate) shards: Option<NonZeroU32>,
     pub(crate) lease: Option<Duration>,
     pub(crate) lanes: Option<NonZeroU16>,
@@ -39,6 +41,8 @@ impl ClusterSettings {
     pub(crate) fn any(&self) -> Option<&'static str> {
         [
             (self.listen.is_some(), ".listen(…)"),
+            (self.advertise.is_some(), ".advertise(…)"),
+            (self.security.is_some(), ".security(…)"),
             (self.shards.is_some(), ".shards(…)"),
             (self.lease.is_some(), ".lease(…)"),
             (self.lanes.is_some(), ".journal_lanes(…)"),
@@ -53,6 +57,9 @@ impl ClusterSettings {
         config = config.release_deadline(settings.shutdown_timeout);
         for kind in actors.kinds() {
             config = config.actor_type(kind, TYPE_VERSION, Placement::Hash);
+        }
+        if let Some(address) = self.advertise {
+            config = config.advertise(address);
         }
         if let Some(lease) = self.lease {
             config = config.lease(lease);
@@ -87,10 +94,14 @@ impl Belonging {
         cluster: &ClusterSettings,
     ) -> Result<(Engine, Self), StartError> {
         let listen = cluster.listen.ok_or(StartError::NoAddress)?;
+        let security = cluster.security.clone().unwrap_or_default();
+        if security.is_none() && !listen.ip().to_canonical().is_loopback() {
+            return Err(StartError::Insecure { address: listen });
+        }
         let config = cluster.config(listen, &actors, &settings);
         let (namespace, shutdown_timeout) = (settings.namespace.clone(), settings.shutdown_timeout);
         let (engine, member) = Engine::member(actors, settings, cluster.shards.unwrap_or(SHARDS))?;
-        let routing = Routing::new(member, cluster.shards.unwrap_or(SHARDS), CLUSTER, Security::none());
+        let routing = Routing::new(member, cluster.shards.unwrap_or(SHARDS), CLUSTER, security);
         let host = routing.ok_or(StartError::NoRuntime)?;
         let membership = Membership::start(store, host, config).await.map_err(|error| {
             let (outcome, retryable) = (error.outcome(), error.is_retryable());

@@ -105,8 +105,13 @@ impl Membership {
         config: Config,
     ) -> Result<Membership, StartError> {
         let seam = seam_for(&config).ok_or(StartError::NoRuntime)?;
+        let reached_at = config.advertise.unwrap_or(config.listen);
+        if reached_at.ip().is_unspecified() || (config.advertise.is_some() && reached_at.port() == 0) {
+            return Err(StartError::Unreachable { address: reached_at });
+        }
         let in_use = |error| StartError::Address { address: config.listen, error };
-        let (listener, address) = seam::listen(config.listen).map_err(in_use)?;
+        let (listener, bound) = seam::listen(config.listen).map_err(in_use)?;
+        let address = config.advertise.unwrap_or(bound);
         let listener = Arc::new(listener);
         let settings = Settings {
             shards: config.shards,
@@ -123,7 +128,7 @@ impl Membership {
             config,
             settings,
             address,
-            machine: Machine::of_this_process(),
+            machine: if address == bound { Machine::of_this_process() } else { None },
             listener: listener.clone(),
         };
         let asked = Arc::new(Asked::default());
@@ -139,7 +144,7 @@ impl Membership {
         Ok(membership)
     }
 
-    /// Where this process listens, as the other members see it.
+    /// Where the other members reach this process.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -41,7 +41,6 @@ impl ViewSource {
             let number = self.asked.want_read();
             either(self.asked.read(number), status.wait_for(is_known)).await;
         }
-        let known = Members::of(&status.borrow());
-        known
+        Members::of(&status.borrow())
     }
 }

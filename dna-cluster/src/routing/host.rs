@@ -5,7 +5,6 @@ use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 use dna_core::{AttachError, Authority, Loss as EngineLoss, Member, NodeAddress, ReadError, Shard};
 use dna_transport::{Config, Security, Tcp, Transport};
 use futures_util::future::BoxFuture;
-use parking_lot::Mutex;
 
 use super::{
     Inner,
@@ -29,7 +28,6 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Routing {
     inner: Arc<Inner>,
     cluster: String,
-    current: Mutex<Option<Life>>,
 }
 
 impl Routing {
@@ -59,7 +57,7 @@ impl Routing {
                 }
             }
         });
-        Some(Arc::new(Routing { inner, cluster: cluster.into(), current: Mutex::new(None) }))
+        Some(Arc::new(Routing { inner, cluster: cluster.into() }))
     }
 
     /// Lets go of the connections: answers that are under way get through, within a bound.
@@ -125,7 +123,6 @@ impl Host for Routing {
     fn begin(&self, incarnation: Incarnation) -> BoxFuture<'_, Result<(), AttachError>> {
         Box::pin(async move {
             let stores = incarnation.journals.stores().to_vec();
-            *self.current.lock() = Some(incarnation.life.clone());
             let asked = Asked {
                 lease: incarnation.lease.clone(),
                 life: incarnation.life.clone(),
@@ -165,7 +162,6 @@ impl Host for Routing {
             if let Some(session) = session {
                 session.transport.abort();
             }
-            *self.current.lock() = None;
         })
     }
 }

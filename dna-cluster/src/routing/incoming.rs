@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dna_core::{ActorName, CallError, Delivered, Inbound, NodeId, Outcome, Shard, Undelivered};
+use dna_core::{ActorName, CallError, Delivered, Inbound, NodeId, Outcome, Shard, Unanswered, Undelivered};
 use dna_transport::{Handler, Incoming};
 
 use super::{
     Inner,
     numbers::{Numbers, Verdict},
-    outgoing::answer_of,
     session::node_id,
     wire::{Fate, Head},
 };
@@ -29,8 +28,9 @@ impl Handler for Inner {
         // Up to here and in here, requests of one stream come in their order.
         match self.arrived(shard, sender, request) {
             Ok((delivered, number)) => match delivered.await {
-                Err(error) if is_not_started(&error) => self.turned_away(shard, sender, number),
-                answer => answer_of(answer).encode(),
+                Err(unanswered) if is_for_another(&unanswered) => self.turned_away(shard, sender, number),
+                Ok(answered) => Fate::Answered(answered).encode(),
+                Err(unanswered) => Fate::Failed(unanswered.error).encode(),
             },
             Err(fate) => fate.encode(),
         }
@@ -43,15 +43,17 @@ fn address(request: &Incoming) -> Option<(Shard, NodeId)> {
     Some((Shard(shard), node_id(request.from.id)))
 }
 
-/// Whether a message that was in a mailbox turned out to be for another node.
-fn is_not_started(error: &CallError) -> bool {
-    matches!(
-        error,
-        CallError::NotOwner { .. }
-            | CallError::Joining
-            | CallError::Stopped { outcome: Outcome::NotApplied }
-            | CallError::Lost { outcome: Outcome::NotApplied, .. }
-    )
+/// Whether a message that was in a mailbox turned out to be for another node. One whose handler had begun never is: it is
+/// handled once at the most.
+fn is_for_another(unanswered: &Unanswered) -> bool {
+    !unanswered.was_started
+        && matches!(
+            unanswered.error,
+            CallError::NotOwner { .. }
+                | CallError::Joining
+                | CallError::Stopped { outcome: Outcome::NotApplied }
+                | CallError::Lost { outcome: Outcome::NotApplied, .. }
+        )
 }
 
 impl Inner {

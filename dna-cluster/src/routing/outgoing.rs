@@ -7,9 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dna_core::{
-    Answered, CallError, Inbound, NodeId, Outbound, Outcome, Overload, Router, Shard, Undelivered, Unrouted,
-};
+use dna_core::{CallError, Inbound, NodeId, Outbound, Outcome, Overload, Router, Shard, Undelivered, Unrouted};
 use dna_transport::{CallError as TransportError, Outcome as Left, Request, Side, limits::REQUEST_HEADER_BYTES_MAX};
 use futures_util::future::Either;
 use tokio::sync::oneshot;
@@ -312,7 +310,7 @@ impl Inner {
                         let _ = given_up.send(());
                     }));
                     if let Either::Left(answer) = either(delivered, until_given_up(hook)).await {
-                        routed.outbound.origin.answer(answer);
+                        routed.outbound.origin.answer(answer.map_err(|unanswered| unanswered.error));
                     }
                 });
             }
@@ -383,13 +381,5 @@ impl Inner {
 async fn until_given_up(hook: oneshot::Receiver<()>) {
     if hook.await.is_err() {
         std::future::pending::<()>().await;
-    }
-}
-
-/// What a message that was never delivered is answered.
-pub(super) fn answer_of(answer: Result<Answered, CallError>) -> Fate {
-    match answer {
-        Ok(answered) => Fate::Answered(answered),
-        Err(error) => Fate::Failed(error),
     }
 }

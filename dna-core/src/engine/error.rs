@@ -1,5 +1,7 @@
 //! Why a node does not start, or does not end well.
 
+use std::net::SocketAddr;
+
 use crate::{
     call_error::Loss,
     error::{Error, ErrorKind},
@@ -21,6 +23,15 @@ pub enum StartError {
     /// The store is that of a cluster, and the node has no address in it.
     #[error("a node of a cluster needs an address; give it one that the other nodes reach: `.listen(address)`")]
     NoAddress,
+    /// The node would speak with anybody who reaches its address.
+    #[error(
+        "refusing to listen on {address}, which is not loopback, with neither a shared secret nor TLS: whoever reaches it \
+         could call and write everything; give the nodes one: `.security(Secret::new(bytes)?)`, or `.security(tls)`"
+    )]
+    Insecure {
+        /// The address.
+        address: SocketAddr,
+    },
     /// The node was given an address or settings of a cluster, and its store serves one node alone.
     #[error(
         "the store serves one node alone, which has no address and no settings of a cluster; leave `{setting}` out, or give \

@@ -41,7 +41,23 @@ pub struct Inbound {
 /// The answer to a message that was delivered. Of a cast it comes when the mailbox has admitted it.
 ///
 /// Dropped before its end: a call that is queued is skipped, one whose handler has begun runs to its end.
-pub type Delivered = BoxFuture<'static, Result<Answered, CallError>>;
+pub type Delivered = BoxFuture<'static, Result<Answered, Unanswered>>;
+
+/// What a message that was delivered came to, where it has no reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unanswered {
+    /// The error for who sent it.
+    pub error: CallError,
+    /// Whether its handler had begun. If not it never will here, and another node may handle it.
+    pub was_started: bool,
+}
+
+impl Unanswered {
+    fn started(error: CallError) -> Self {
+        Unanswered { error, was_started: true }
+    }
+}
 
 /// Why a message was not delivered. It was not started, and never will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,14 +121,15 @@ pub(crate) fn is_elsewhere(error: &CallError) -> bool {
 struct Called<R>(Arc<ReplyCell<R>>);
 
 impl<R: serde::Serialize + Send + 'static> Called<R> {
-    async fn answer(self) -> Result<Answered, CallError> {
+    async fn answer(self) -> Result<Answered, Unanswered> {
         match poll_fn(|cx| self.0.poll(cx)).await {
-            Answer::Failed(error) => Err(error),
+            Answer::Failed(error) => Err(Unanswered { error, was_started: !self.0.was_never_started() }),
             Answer::Reply { reply, outcome } => {
                 let encoded = codec::encode(&reply);
                 drop_user(reply);
-                let reply = encoded
-                    .map_err(|error| CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown })?;
+                let reply = encoded.map_err(|error| {
+                    Unanswered::started(CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown })
+                })?;
                 Ok(Answered::new(reply, outcome))
             }
         }
@@ -126,7 +143,7 @@ impl<R> Drop for Called<R> {
 }
 
 /// Waits until the mailbox has room for a cast.
-async fn admitted<A: Actor>(slot: Arc<Slot<A>>, place: Place) -> Result<Answered, CallError> {
+async fn admitted<A: Actor>(slot: Arc<Slot<A>>, place: Place) -> Result<Answered, Unanswered> {
     if place.ticket.is_none() {
         return Ok(Answered::new(Bytes::new(), Outcome::NotApplied));
     }
@@ -137,7 +154,8 @@ async fn admitted<A: Actor>(slot: Arc<Slot<A>>, place: Place) -> Result<Answered
     };
     poll_fn(admitted).await;
     waits.0 = None;
-    slot.settle(&place)?;
+    // It was refused, or waited until its time was over: it has not begun.
+    slot.settle(&place).map_err(|error| Unanswered { error, was_started: false })?;
     Ok(Answered::new(Bytes::new(), Outcome::NotApplied))
 }
 

@@ -8,6 +8,6 @@ mod outbound;
 pub(crate) use self::outbound::{Routed, away, give_back};
 pub use self::{
     chain::Callers,
-    inbound::{Delivered, Inbound, Undelivered},
+    inbound::{Delivered, Inbound, Unanswered, Undelivered},
     outbound::{Answered, Origin, Outbound, Router, Unrouted},
 };

@@ -162,3 +162,32 @@ fn material_that_cannot_be_used_is_refused_and_the_old_one_stays() {
     let error = Tls::new("not a name", one.material(NAME, &[&one])).unwrap_err();
     assert!(matches!(error, TlsError::ServerName { .. }));
 }
+
+#[tokio::test]
+async fn material_comes_from_pem_and_what_cannot_be_read_is_named() {
+    let authority = Authority::new();
+    let mut params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let (chain, root) = (params.signed_by(&key, &authority.0).unwrap().pem(), authority.0.pem());
+    let key = key.serialize_pem();
+    let of =
+        |chain: &str, key: &str, root: &str| TlsMaterial::from_pem(chain.as_bytes(), key.as_bytes(), root.as_bytes());
+    let secure = |number| {
+        let tls = Tls::new(NAME, of(&chain, &key, &root).unwrap()).unwrap();
+        config(number).security(tls.into())
+    };
+    let (_server, address) = serve(secure(1), echo()).await;
+    let client = Transport::client(secure(2)).unwrap();
+    assert_eq!(connect(&client, &address).await, Ok(()));
+
+    for (material, what) in [
+        (of("", &key, &root), "certificate chain"),
+        (of(&chain, "no key", &root), "private key"),
+        (of(&chain, &key, &key), "roots"),
+    ] {
+        let error = material.unwrap_err();
+        assert!(matches!(error, TlsError::Pem { what: found, .. } if found == what), "{error}");
+        assert!(error.to_string().contains(what) && error.to_string().contains("PEM"), "{error}");
+    }
+}

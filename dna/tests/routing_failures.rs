@@ -1,0 +1,156 @@
+//! What a caller is told when something goes wrong between its node and the one that serves the name.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
+
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use dna::{CallError, Location, MemoryCluster, NodeBuilder, Overload, prelude::*};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::Instant,
+};
+
+struct Counter {
+    count: Value<u32>,
+}
+
+/// How many calls of `slow` have begun, in each test.
+static BEGUN: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+
+fn begun(test: usize) -> usize {
+    BEGUN[test].load(Ordering::Acquire)
+}
+
+#[dna::actor]
+impl Counter {
+    async fn init(ctx: Context) -> dna::Result<Self> {
+        Ok(Counter { count: ctx.open("count")? })
+    }
+
+    pub async fn count(&mut self) -> dna::Result<u32> {
+        let count = self.count.get().await?.unwrap_or_default() + 1;
+        self.count.set(count);
+        Ok(count)
+    }
+
+    /// Takes longer than any test.
+    pub async fn slow(&mut self, test: usize) {
+        BEGUN[test].fetch_add(1, Ordering::AcqRel);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
+}
+
+fn builder(cluster: &MemoryCluster) -> NodeBuilder {
+    let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    Node::builder().store(cluster.clone()).listen(listen).lease(Duration::from_secs(1)).actor::<Counter>()
+}
+
+async fn until(mut is: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is() {
+        assert!(Instant::now() < deadline, "waited for in vain");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Two nodes, the second of which owns nothing, and so calls everything at the first.
+async fn server_and_client(server: impl FnOnce(NodeBuilder) -> NodeBuilder) -> (Node, Node) {
+    let cluster = MemoryCluster::new();
+    let server = server(builder(&cluster)).start().await.unwrap();
+    let client = builder(&cluster.another()).weight(0).start().await.unwrap();
+    until(|| matches!(client.whereis::<Counter>("alice").unwrap(), Location::There(_))).await;
+    (server, client)
+}
+
+#[tokio::test]
+async fn a_call_whose_handler_had_begun_on_a_node_that_ends_is_not_handled_elsewhere() {
+    let (server, client) = server_and_client(|builder| builder).await;
+    assert_eq!(client.client::<Counter>("bob").count().await.unwrap(), 1);
+    let was_there = tokio::spawn(client.client::<Counter>("alice").slow(0).into_future());
+    until(|| begun(0) == 1).await;
+    drop(server);
+    let error = was_there.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Disconnected | CallError::Stopped { .. }), "{error:?}");
+
+    // What has not left yet waits until somebody has taken over, which is this node itself.
+    assert_eq!(client.client::<Counter>("bob").count().await.unwrap(), 2);
+    assert_eq!(client.client::<Counter>("alice").count().await.unwrap(), 1);
+    assert_eq!(begun(0), 1);
+    client.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_call_whose_connection_breaks_is_unknown_and_the_next_one_takes_a_new_connection() {
+    let (front, back) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), free_address().await);
+    let advertised = front.local_addr().unwrap();
+    let (cut, cuts) = watch::channel(());
+    tokio::spawn(forward(front, back, cuts));
+    let (server, client) = server_and_client(|builder| builder.listen(back).advertise(advertised)).await;
+    let was_there = tokio::spawn(client.client::<Counter>("alice").slow(1).into_future());
+    until(|| begun(1) == 1).await;
+    cut.send_replace(());
+    let error = was_there.await.unwrap().unwrap_err();
+    assert_eq!((&error, error.outcome()), (&CallError::Disconnected, Outcome::Unknown));
+    assert_eq!(client.client::<Counter>("bob").count().await.unwrap(), 1);
+    assert_eq!(begun(1), 1);
+    drop((server, client));
+}
+
+#[tokio::test]
+async fn a_time_out_below_a_second_tells_what_another_node_never_started() {
+    let (server, client) = server_and_client(|builder| builder).await;
+    let alice = client.client::<Counter>("alice");
+    let busy = tokio::spawn(alice.slow(2).timeout(Duration::from_millis(900)).into_future());
+    until(|| begun(2) == 1).await;
+    let queued = alice.count().timeout(Duration::from_millis(200)).await.unwrap_err();
+    assert_eq!(queued, CallError::TimedOut { outcome: Outcome::NotApplied });
+    let started = busy.await.unwrap().unwrap_err();
+    assert_eq!(started, CallError::TimedOut { outcome: Outcome::Unknown });
+    drop((server, client));
+}
+
+#[tokio::test]
+async fn the_overload_of_another_node_is_told_from_that_of_ones_own() {
+    let (server, client) = server_and_client(|builder| builder.queued_messages_max(4)).await;
+    let alice = client.client::<Counter>("alice");
+    let mut calls = vec![tokio::spawn(alice.slow(3).into_future())];
+    until(|| begun(3) == 1).await;
+    calls.extend((0..4).map(|_| tokio::spawn(alice.slow(3).into_future())));
+    let refused = async {
+        loop {
+            match alice.slow(3).timeout(Duration::from_millis(100)).await {
+                Err(CallError::TimedOut { outcome: Outcome::NotApplied }) => {}
+                other => return other,
+            }
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(20), refused).await.unwrap().unwrap_err();
+    assert_eq!((&refused, refused.outcome()), (&CallError::Overloaded(Overload::Peer), Outcome::NotApplied));
+    let own = server.client::<Counter>("alice").slow(3).await.unwrap_err();
+    assert_eq!(own, CallError::Overloaded(Overload::Node));
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+    drop((server, client));
+}
+
+async fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// Carries what comes to another address. With each cut the connections of that time break.
+async fn forward(front: TcpListener, back: SocketAddr, cuts: watch::Receiver<()>) {
+    while let Ok((mut from, _)) = front.accept().await {
+        let mut cuts = cuts.clone();
+        cuts.mark_unchanged();
+        tokio::spawn(async move {
+            let mut to = TcpStream::connect(back).await.unwrap();
+            let carried = tokio::io::copy_bidirectional(&mut from, &mut to);
+            // It ends with an error where a node aborts its connections.
+            let _ = futures_util::future::select(pin!(carried), pin!(cuts.changed())).await;
+        });
+    }
+}

@@ -17,6 +17,7 @@ use crate::{
     host::Loss,
     life::Life,
     limits::BEATS_IN_FLIGHT_MAX,
+    meter::HEARTBEATS_FAILED,
     moment::Moment,
     seam::{self, Seam},
 };
@@ -118,7 +119,10 @@ impl Beats {
                     self.life.end(Loss::LeaseLapsed);
                 }
             }
-            Err(error) => tracing::warn!(node = %self.life.node, "a heartbeat failed: {error}"),
+            Err(error) => {
+                tracing::warn!(node = %self.life.node, "a heartbeat failed: {error}");
+                HEARTBEATS_FAILED.add(&[], 1);
+            }
         }
     }
 }

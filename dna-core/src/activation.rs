@@ -1,8 +1,8 @@
 //! An actor in memory: the user's value, and what ends with it.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
-use crate::{engine::Shared, schedule::Timers};
+use crate::{meter::KindMeter, schedule::Timers};
 
 /// Its fields are dropped in this order.
 pub(crate) struct Activation<A> {
@@ -23,18 +23,18 @@ impl Drop for Schedules {
 }
 
 /// Counts the activation until the user's value has been dropped.
-struct Active(Arc<Shared>);
+struct Active(Arc<KindMeter>);
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.fetch_sub(1, Ordering::Relaxed);
+        self.0.uncount_activation();
     }
 }
 
 impl<A> Activation<A> {
-    pub(crate) fn new(actor: A, generation: u64, timers: Arc<Timers>, shared: Arc<Shared>) -> Box<Self> {
-        shared.count_activation();
-        Box::new(Activation { schedules: Schedules(timers), actor, generation, _active: Active(shared) })
+    pub(crate) fn new(actor: A, generation: u64, timers: Arc<Timers>, meter: Arc<KindMeter>) -> Box<Self> {
+        meter.count_activation();
+        Box::new(Activation { schedules: Schedules(timers), actor, generation, _active: Active(meter) })
     }
 
     /// Ends its schedules.

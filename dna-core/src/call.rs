@@ -19,6 +19,7 @@ use crate::{
     client::{Destination, Standing},
     limits::{CALL_CHAIN_MAX, OUTBOX_MESSAGES_MAX},
     mailbox::Envelope,
+    meter::Sample,
     outcome::Outcome,
     partition::{ActorRows, Waiting},
     reply::{Answer, GivenUp, Held, ReplyCell, timed_out},
@@ -113,6 +114,14 @@ impl<A: Actor, T, E> Call<A, T, E> {
     }
 
     fn answer(&self, answer: Answer<A::Reply>) -> Result<T, CallError<E>> {
+        let answered = self.answered(answer);
+        if let Err(error) = &answered {
+            self.dispatch.count_failure(error);
+        }
+        answered
+    }
+
+    fn answered(&self, answer: Answer<A::Reply>) -> Result<T, CallError<E>> {
         match answer {
             Answer::Reply { reply, outcome } => {
                 let reply = self.dispatch.encoded(reply, Outcome::Unknown).map_err(widen)?;
@@ -148,7 +157,8 @@ impl<A: Actor, T, E> Call<A, T, E> {
 
     fn send(&mut self, route: Route, cx: &mut Context<'_>) -> Result<(), CallError> {
         let message = self.dispatch.take_message()?;
-        let cell = Arc::new(ReplyCell::new(cx.waker().clone()));
+        let target = self.dispatch.target()?;
+        let cell = Arc::new(ReplyCell::new(cx.waker().clone(), Sample::begin(|| target.meter())));
         let envelope = Envelope {
             message,
             reply: Some(cell.clone()),
@@ -159,7 +169,6 @@ impl<A: Actor, T, E> Call<A, T, E> {
         };
         let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
         let timed = self.timer.is_some() || own.is_some();
-        let target = self.dispatch.target()?;
         let stands = target.send(envelope, route.sender, self.dispatch.no_wait, timed)?;
         if route.inside {
             scope::with(|scope| scope.map(|scope| scope.sent = true));
@@ -204,6 +213,7 @@ impl<A: Actor, T, E> Future for Call<A, T, E> {
                 return Poll::Ready(self.answer(answer));
             }
         } else if let Err(error) = ready!(self.poll_sent(cx)) {
+            self.dispatch.count_failure(&error);
             return Poll::Ready(Err(widen(error)));
         }
         if self.timer.is_some() { self.poll_timer(cx) } else { Poll::Pending }
@@ -224,6 +234,16 @@ impl<A: Actor> Future for Cast<A> {
     type Output = Result<(), CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let cast = self.poll_cast(cx);
+        if let Poll::Ready(Err(error)) = &cast {
+            self.dispatch.count_failure(error);
+        }
+        cast
+    }
+}
+
+impl<A: Actor> Cast<A> {
+    fn poll_cast(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         if self.waiting.is_none() {
             if self.dispatch.leaves_at_once() {
                 ready!(self.poll_room(cx))?;
@@ -234,7 +254,7 @@ impl<A: Actor> Future for Cast<A> {
                 Some(waiting) => self.waiting = Some(waiting),
             }
         }
-        let Cast { waiting: Some((slot, place)), timer, dispatch } = &mut *self else { return Poll::Pending };
+        let Cast { waiting: Some((slot, place)), timer, dispatch } = self else { return Poll::Pending };
         if slot.poll_admitted(place, cx.waker()) {
             let settled = slot.settle(place);
             self.waiting = None;
@@ -249,9 +269,7 @@ impl<A: Actor> Future for Cast<A> {
         self.waiting = None;
         Poll::Ready(if withdrawn { Err(CallError::Overloaded(Overload::Mailbox)) } else { Ok(()) })
     }
-}
 
-impl<A: Actor> Cast<A> {
     /// Waits until there is room for one more message to another node, if messages go there.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         let shared = self.dispatch.target()?.shared();
@@ -417,6 +435,13 @@ impl<A: Actor> Dispatch<A> {
     /// Where the message goes.
     fn target(&self) -> Result<&dyn Destination<A>, CallError> {
         self.target.as_deref().map_err(Clone::clone)
+    }
+
+    /// The sender is told an error.
+    fn count_failure<E>(&self, error: &CallError<E>) {
+        if let Ok(target) = &self.target {
+            target.shared().counts.count_failure(error);
+        }
     }
 
     fn take_message(&mut self) -> Result<A::Message, CallError> {

@@ -14,6 +14,7 @@ use crate::{
     call_error::CallError,
     engine::{self, EngineInner, Shared},
     mailbox::{Envelope, Place},
+    meter::KindMeter,
     name::{ActorName, NameError},
     outcome::Outcome,
     registry::Registry,
@@ -96,6 +97,9 @@ pub(crate) trait Destination<A: Actor>: Send + Sync {
 
     fn shared(&self) -> &Arc<Shared>;
 
+    /// What is counted of the type, if this node knows it.
+    fn meter(&self) -> Option<&Arc<KindMeter>>;
+
     /// Puts a message into the actor's mailbox, wherever its slot is by now. Answers where it stands, if the sender
     /// `keeps_place`, or if the message has to wait for room.
     fn send(
@@ -153,6 +157,10 @@ impl<A: Actor> Destination<A> for Target<A> {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.registry.shared
+    }
+
+    fn meter(&self) -> Option<&Arc<KindMeter>> {
+        Some(&self.registry.meter)
     }
 
     fn send(
@@ -223,6 +231,10 @@ impl<A: Actor> Destination<A> for Foreign {
 
     fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    fn meter(&self) -> Option<&Arc<KindMeter>> {
+        None
     }
 
     fn send(&self, envelope: Envelope<A>, sender: Sender, _: bool, _: bool) -> Result<Option<Standing<A>>, CallError> {

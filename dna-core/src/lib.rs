@@ -97,6 +97,7 @@ mod finish;
 pub mod limits;
 mod mailbox;
 mod memory;
+mod meter;
 mod module;
 mod name;
 mod outcome;
@@ -133,11 +134,14 @@ pub use events::{Event, Events, Responder};
 #[doc(hidden)]
 pub use fault_point::fault_point;
 pub use memory::{Memory, MemoryCluster};
+pub use meter::{METRICS, Metric, MetricKind, MetricLabel, Portion};
 pub use module::StorageModule;
 pub use name::{ActorName, NameError};
 pub use outcome::Outcome;
 pub use partition::Partition;
 pub use route::{Answered, Callers, Delivered, Inbound, Origin, Outbound, Router, Unanswered, Undelivered, Unrouted};
 pub use schedule::{Scheduled, TooManyScheduled};
-pub use store::{ActorWrites, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, Store, Write, WriteKind};
+pub use store::{
+    ActorWrites, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, RowsWaiting, Store, Write, WriteKind,
+};
 pub use write_error::WriteError;

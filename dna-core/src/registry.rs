@@ -9,6 +9,7 @@ use crate::{
     actor::Actor,
     call_error::CallError,
     engine::Shared,
+    meter::KindMeter,
     name::{ActorName, NameError},
     route::{Delivered, Inbound, Undelivered},
     slot::{AnySlot, Slot},
@@ -16,6 +17,7 @@ use crate::{
 
 pub(crate) struct Registry<A: Actor> {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) meter: Arc<KindMeter>,
     pub(crate) mailbox_messages_max: usize,
     pub(crate) max_batch_messages: usize,
     kind: Arc<str>,
@@ -31,6 +33,7 @@ impl<A: Actor> Registry<A> {
             max_batch_messages: bound(A::OPTIONS.max_batch_messages, settings.max_batch_messages),
             kind: A::KIND.into(),
             slots: scc::HashMap::default(),
+            meter: KindMeter::new(const { &[A::KIND] }, shared.clone()),
             shared,
         })
     }
@@ -84,6 +87,9 @@ pub(crate) trait AnyRegistry: Send + Sync {
     /// Every slot there is.
     fn slots(&self) -> Vec<Arc<dyn AnySlot>>;
 
+    /// What is counted of the type.
+    fn meter(&self) -> &Arc<KindMeter>;
+
     /// Puts a message that another node has sent into its actor's mailbox.
     fn deliver(self: Arc<Self>, message: Inbound) -> Result<Delivered, Undelivered>;
 
@@ -107,6 +113,10 @@ impl<A: Actor> AnyRegistry for Registry<A> {
             true
         });
         slots
+    }
+
+    fn meter(&self) -> &Arc<KindMeter> {
+        &self.meter
     }
 
     fn deliver(self: Arc<Self>, message: Inbound) -> Result<Delivered, Undelivered> {

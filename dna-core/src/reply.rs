@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::{call_error::CallError, outcome::Outcome, run::drop_user};
+use crate::{call_error::CallError, meter::Sample, outcome::Outcome, run::drop_user};
 
 /// What a message came to, as it travels from the actor to the caller.
 #[derive(Debug)]
@@ -58,6 +58,8 @@ pub(crate) enum GivenUp {
 pub(crate) struct ReplyCell<R> {
     phase: AtomicU8,
     inner: Mutex<Inner<R>>,
+    /// Of a call that is timed.
+    sample: Option<Box<Sample>>,
 }
 
 #[derive(Debug)]
@@ -81,9 +83,9 @@ impl fmt::Debug for Hook {
 
 impl<R> ReplyCell<R> {
     /// A cell for a message that is about to be queued; `waker` is woken when there is an answer.
-    pub(crate) fn new(waker: Waker) -> Self {
+    pub(crate) fn new(waker: Waker, sample: Option<Box<Sample>>) -> Self {
         let inner = Inner { answer: None, waker: Some(waker), given_up: None, never_started: false };
-        ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(inner) }
+        ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(inner), sample }
     }
 
     fn phase(&self) -> u8 {
@@ -134,8 +136,23 @@ impl<R> ReplyCell<R> {
         }
         let before = inner.answer.replace(answer);
         wake(inner);
+        self.time();
         if before.is_some() {
             drop_user(before);
+        }
+    }
+
+    /// The call goes to another node.
+    pub(crate) fn goes_elsewhere(&self) {
+        if let Some(sample) = &self.sample {
+            sample.goes_elsewhere();
+        }
+    }
+
+    #[inline]
+    fn time(&self) {
+        if let Some(sample) = &self.sample {
+            sample.end();
         }
     }
 
@@ -214,8 +231,9 @@ pub(crate) trait Held: Send + Sync {
     /// Whether the caller has its answer, or may take it, or waits no longer.
     fn is_answered(&self) -> bool;
 
-    /// The deadline has passed; `admitted` says whether the mailbox had had room for the message.
-    fn expire(&self, admitted: bool);
+    /// The deadline has passed; `admitted` says whether the mailbox had had room for the message. Whether that is why it
+    /// will not be begun.
+    fn expire(&self, admitted: bool) -> bool;
 }
 
 impl<R: Send> Held for ReplyCell<R> {
@@ -224,6 +242,7 @@ impl<R: Send> Held for ReplyCell<R> {
         if self.phase() == HELD {
             self.phase.store(READY, Ordering::Release);
             wake(inner);
+            self.time();
         }
     }
 
@@ -239,10 +258,10 @@ impl<R: Send> Held for ReplyCell<R> {
         matches!(self.phase(), READY | OVER)
     }
 
-    fn expire(&self, admitted: bool) {
+    fn expire(&self, admitted: bool) -> bool {
         let mut inner = self.inner.lock();
         if matches!(self.phase(), READY | OVER) {
-            return;
+            return false;
         }
         let given_up = match self.phase.swap(READY, Ordering::AcqRel) {
             QUEUED => GivenUp::NotStarted,
@@ -251,6 +270,7 @@ impl<R: Send> Held for ReplyCell<R> {
         let before = inner.answer.replace(Answer::Failed(timed_out(given_up, admitted)));
         wake(inner);
         drop_user(before);
+        given_up == GivenUp::NotStarted
     }
 }
 
@@ -279,7 +299,7 @@ mod tests {
     use super::*;
 
     fn new_cell() -> ReplyCell<u32> {
-        ReplyCell::new(Waker::noop().clone())
+        ReplyCell::new(Waker::noop().clone(), None)
     }
 
     fn poll<R>(cell: &ReplyCell<R>) -> Poll<Answer<R>> {

@@ -451,7 +451,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         let expired = state.mailbox.expire(now);
         let (purged, admitted) = state.mailbox.purge();
         let received = state.mailbox.received();
-        let quiet = std::mem::replace(&mut state.received, received) == received;
+        let before = std::mem::replace(&mut state.received, received);
+        let quiet = before == received;
+        self.registry.meter.saw_mailbox(state.mailbox.len(), received.saturating_sub(before));
         let mut parked = None;
         if (quiet || press) && state.mailbox.is_empty() && state.parked.is_some() {
             state.mailbox.rest = true;
@@ -475,7 +477,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         drop_user(purged);
         admitted.into_iter().for_each(Waker::wake);
         for (cell, admitted) in expired {
-            Held::expire(&*cell, admitted);
+            if Held::expire(&*cell, admitted) {
+                self.shared().counts.count_expired();
+            }
         }
         if let Some(parked) = parked {
             parked.wake();

@@ -155,6 +155,9 @@ impl<A: Actor> Worker<A> {
         let error = if let Some(end) = self.slot.rows.over() {
             end.error(Outcome::NotApplied)
         } else if envelope.deadline <= shared.now() {
+            if envelope.reply.as_ref().is_none_or(|reply| reply.is_queued()) {
+                shared.counts.count_expired();
+            }
             CallError::TimedOut { outcome: Outcome::NotApplied }
         } else {
             return envelope.timer.as_ref().is_none_or(|timer| timer.may_start())
@@ -184,7 +187,7 @@ impl<A: Actor> Worker<A> {
             Ok(Ok(actor)) => match finish::writes(slot, scope, true) {
                 Ok(()) => {
                     let slot = slot.clone();
-                    self.activation = Some(Activation::new(actor, generation, timers, slot.shared().clone()));
+                    self.activation = Some(Activation::new(actor, generation, timers, slot.registry.meter.clone()));
                     return true;
                 }
                 Err(error) => error,
@@ -397,6 +400,7 @@ impl<A: Actor> Worker<A> {
     /// Runs `on_stop` and drops the activation.
     async fn passivate(&mut self) {
         if self.has_valid_activation() {
+            self.slot.registry.meter.count_passivation();
             let deadline = self.hook_deadline();
             self.begin(Access::Exclusive, deadline, Vec::new(), self.generation());
             let Some(activation) = self.activation.as_deref_mut() else { return };

@@ -41,6 +41,7 @@
 //!
 //! # Features
 //! - `embedded` (default): [`Embedded`], the store on local disk.
+//! - `metrics` (default): what nodes count goes to the recorder of the `metrics` crate, if the process has one.
 //! - `signal` (default): [`Node::run_until_signal`].
 //! - `cluster`: several nodes that share the store of a cluster: `.store(cluster_store).listen(address)`.
 //! - `scylla`: `Scylla`, the store of a cluster on ScyllaDB or Apache Cassandra.
@@ -83,6 +84,8 @@ node.shutdown().await?;
 mod builder;
 #[cfg(feature = "cluster")]
 mod member;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod node;
 #[cfg(feature = "signal")]
 mod signal;
@@ -116,6 +119,11 @@ pub use dna_transport::{Secret, SecretTooShort, Security};
 #[cfg(all(feature = "cluster", feature = "tls"))]
 pub use dna_transport::{Tls, TlsError, TlsMaterial};
 
+#[cfg(feature = "metrics")]
+pub use dna_core::{Metric, MetricKind, MetricLabel};
+
 #[cfg(feature = "cluster")]
 pub use self::member::Location;
+#[cfg(feature = "metrics")]
+pub use self::metrics::{describe_metrics, metrics};
 pub use self::{builder::NodeBuilder, node::Node, store::NodeStore};

@@ -18,6 +18,7 @@ use crate::{
     decide::{self, Detector, Reading, TakeoverStep, beat_interval},
     host::Loss,
     limits::TAKEOVERS_MAX,
+    meter::{Gauges, TAKEOVER_DURATION, TAKEOVERS},
     register::{Changed, RegisterError},
     seam,
     view::{Seen, View},
@@ -34,6 +35,7 @@ pub(super) struct Deaths<'a> {
     read_errors: u64,
     /// How often a takeover was begun, of each member that is to be taken over from.
     begun: BTreeMap<NodeId, u64>,
+    gauges: Gauges,
     /// The members whose takeover failed for good, which has been reported.
     reported: BTreeSet<NodeId>,
 }
@@ -64,6 +66,7 @@ impl<'a> Deaths<'a> {
             detector: Detector::default(),
             read_errors: 0,
             begun: BTreeMap::new(),
+            gauges: Gauges::new(),
             reported: BTreeSet::new(),
         }
     }
@@ -79,11 +82,17 @@ impl<'a> Deaths<'a> {
                 Err(why) => return why,
             }
             self.begin_takeovers(&mut under_way);
+            self.tell();
             let pause = seam::sleep(beat_interval(self.node.config.lease));
             if let Err(why) = self.beside(pause, &mut under_way).await {
                 return why;
             }
         }
+    }
+
+    fn tell(&mut self) {
+        let (seen, me) = (self.tenure.seen(), self.tenure.node());
+        self.gauges.tell(&seen.view, me, &self.tenure.incarnation.lease, self.node.seam.now());
     }
 
     /// Does something while takeovers go on.
@@ -183,12 +192,15 @@ async fn take_over(node: &Node, tenure: &Tenure, dead: NodeId) -> Result<(), Fai
 
     let TakeoverStep::SealAndReplay(lanes) = decide(&tenure.seen(), None) else { return Ok(()) };
     tracing::info!(node = %dead, "taking over");
+    let started = node.seam.now();
     let replayed = node.store.seal_and_replay(dead, lanes.get()).await.map_err(Failed::Replay)?;
     fault_point("takeover: to be swapped");
     let changed = node.register.change(|seen| swap_of(seen.map(|seen| decide(seen, Some(replayed.last)))));
     match changed.await.map_err(Failed::Swap)? {
         Changed::To(seen) => {
             fault_point("takeover: swapped");
+            TAKEOVERS.add(&[], 1);
+            TAKEOVER_DURATION.record(&[], node.seam.now().since(started).as_secs_f64(), 1);
             tenure.adopt(node, seen).await.map_err(Failed::Lost)
         }
         Changed::Not(()) => Ok(()),

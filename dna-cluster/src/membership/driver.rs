@@ -15,6 +15,7 @@ use crate::{
     error::LeaveError,
     host::Loss,
     life::Life,
+    meter,
     moment::Moment,
     seam,
 };
@@ -69,6 +70,7 @@ impl Driver {
                 Either::Right(why) => {
                     // What panicked has said so. Nobody may wait for what it did not do: the lease is given up.
                     let why = why.unwrap_or(Loss::LeaseLapsed);
+                    meter::lost(why);
                     if let Some(current) = &self.current {
                         tracing::warn!(node = %current.node(), ?why, "lost the membership; joining anew");
                     }

@@ -15,6 +15,7 @@ use crate::{
     host::{Incarnation, Loss},
     lease::LeaseHandle,
     life::Life,
+    meter::JOINS,
     register::{Changed, RegisterError},
     seam,
     view::{Member, MemberState, Seen},
@@ -114,6 +115,7 @@ impl Driver {
 
     fn became_member(&mut self, incarnation: Incarnation, seen: Seen) {
         tracing::info!(node = %incarnation.node, version = seen.version, "joined the cluster");
+        JOINS.add(&[], 1);
         self.current = Some(Tenure::begin(&self.node, incarnation, seen, self.status.clone()));
     }
 }

@@ -34,6 +34,7 @@ use crate::{
     host::Host,
     limits::SAME_ADDRESS_TAKEOVER_MAX,
     members::{Members, MembersWatch},
+    meter,
     register::Register,
     seam::{self, Seam},
     view::{Machine, Owner, Seen, Settings},
@@ -105,6 +106,7 @@ impl Membership {
         config: Config,
     ) -> Result<Membership, StartError> {
         let seam = seam_for(&config).ok_or(StartError::NoRuntime)?;
+        meter::describe();
         let reached_at = config.advertise.unwrap_or(config.listen);
         if reached_at.ip().is_unspecified() || (config.advertise.is_some() && reached_at.port() == 0) {
             return Err(StartError::Unreachable { address: reached_at });

@@ -11,6 +11,7 @@ use super::{Node, asked::Asked, driver::either, tenure::Tenure};
 use crate::{
     decide::{self, Late, LeaveStep, Move, MoveStep, beat_interval},
     host::Loss,
+    meter::{MOVE_DURATION, MOVES_LATE, SHARDS_GIVEN_AWAY},
     register::{Changed, RegisterError},
     seam,
     view::Seen,
@@ -121,9 +122,11 @@ impl Mover<'_> {
         }
         fault_point("move: to be released");
         let shards = resting.keys().copied().collect::<Vec<_>>();
+        let started = self.node.seam.now();
         if seam::within(patience, self.node.host.release(&shards)).await.is_none() {
             tracing::warn!(?patience, shards = shards.len(), "what runs did not end in time; moving its shards later");
             self.tenure.serve_again(self.node, &resting);
+            MOVES_LATE.add(&[], 1);
             return Ok(Moved::Late);
         }
         fault_point("move: released");
@@ -144,6 +147,8 @@ impl Mover<'_> {
         // What others have is not among what rests any more.
         let kept = self.tenure.serve_again(self.node, &resting);
         tracing::info!(shards = resting.len() - kept.len(), "gave shards away");
+        SHARDS_GIVEN_AWAY.add(&[], (resting.len() - kept.len()) as u64);
+        MOVE_DURATION.record(&[], self.node.seam.now().since(started).as_secs_f64(), 1);
         Ok(if is_sure || kept.is_empty() { Moved::Away } else { Moved::NotNow })
     }
 

@@ -16,6 +16,7 @@ use super::{Node, Status};
 use crate::{
     decide::{self, Steady},
     host::{Incarnation, Loss},
+    meter::SHARDS_GAINED,
     seam,
     view::Seen,
 };
@@ -44,6 +45,7 @@ impl Tenure {
         let gained = decide::shard_changes(None, &seen.view, incarnation.node).gained;
         incarnation.journals.raise_timestamp(seen.view.ts());
         node.host.own(&gained);
+        SHARDS_GAINED.add(&[], gained.len() as u64);
         let mut steady = Steady::default();
         steady.observe(&seen.view, node.seam.now());
         let state = Mutex::new(State { seen: Arc::new(seen), steady, resting: BTreeMap::new() });
@@ -118,6 +120,7 @@ impl Tenure {
         }
         if !changes.gained.is_empty() {
             node.host.own(&changes.gained);
+            SHARDS_GAINED.add(&[], changes.gained.len() as u64);
         }
         self.publish();
         Ok(())

@@ -17,6 +17,7 @@ use crate::{
     life::Life,
     limits::CLOSE_DEADLINE,
     membership::{Status, ViewSource, either},
+    meter::Connections,
     seam::{self, Seam},
     view::{Owner, Seen},
 };
@@ -70,6 +71,7 @@ impl Routing {
     fn begin_session(&self, incarnation: &Incarnation) -> std::io::Result<()> {
         let mut config =
             Config::new(self.cluster.clone(), peer_id(incarnation.node)).security(self.inner.security.clone());
+        config = config.observer(Arc::new(Connections::new()));
         config.address = Some(incarnation.source.address().to_string());
         let listener = Arc::new(Tcp::listener(incarnation.listener.try_clone()?)?);
         let transport = Transport::serve_on(config, listener, self.inner.clone()).map_err(std::io::Error::other)?;

@@ -48,6 +48,11 @@ impl Load {
         if self.has_room() { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// How many there are.
+    pub(crate) fn messages(&self) -> usize {
+        self.messages.load(Ordering::Relaxed)
+    }
+
     fn has_room(&self) -> bool {
         self.messages.load(Ordering::Acquire) < ROUTED_CASTS_MAX
     }

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     limits::{ANSWER_GRACE, CAST_DEADLINE, RESEND_PAUSE, RESEND_PAUSE_MAX},
     membership::either,
+    meter::{MESSAGES_BOUNCED, MESSAGES_RESENT},
     moment::Moment,
 };
 
@@ -89,6 +90,10 @@ impl Router for Weakly {
 
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.upgrade().map_or(Poll::Ready(()), |inner| inner.load.poll_room(cx))
+    }
+
+    fn routed(&self) -> usize {
+        self.0.upgrade().map_or(0, |inner| inner.load.messages())
     }
 }
 
@@ -240,6 +245,7 @@ impl Inner {
 
     /// A message was sent back by a node that knows a view of this version.
     fn bounced(&self, shard: Shard, id: u64, view: u64) {
+        MESSAGES_BOUNCED.add(&[], 1);
         let Some(outgoing) = self.outgoing(shard) else { return };
         {
             let mut outgoing = outgoing.lock();
@@ -271,6 +277,9 @@ impl Inner {
                     return;
                 }
                 outgoing.retry_at = None;
+                if outgoing.stream.came_back() > 0 {
+                    MESSAGES_RESENT.add(&[], outgoing.stream.came_back() as u64);
+                }
                 for departure in outgoing.stream.open(node) {
                     if outgoing.stream.phase() == Phase::Closed {
                         // One before it came back at once: it goes behind that.

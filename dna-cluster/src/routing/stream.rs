@@ -93,7 +93,12 @@ impl<N: Copy + PartialEq, M: Clone> Stream<N, M> {
 
     /// Whether something is to be sent, or sent again.
     pub(crate) fn waits(&self) -> bool {
-        !self.waiting.is_empty() || self.sent.len() > self.outstanding
+        !self.waiting.is_empty() || self.came_back() > 0
+    }
+
+    /// How many messages were sent back, and are to be sent again.
+    pub(crate) fn came_back(&self) -> usize {
+        self.sent.len() - self.outstanding
     }
 
     /// A message that is to go the way of the stream.

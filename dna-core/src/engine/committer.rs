@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::{
     call_error::Loss,
     limits::{GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX},
+    meter::{GROUPS_REFUSED, GROUPS_RESENT},
     partition::ActorRows,
     runtime::{self, Stopwatch},
     store::{ActorWrites, CommitError, Group},
@@ -64,13 +65,22 @@ impl Drop for Committer {
 /// Whose writes a group holds, and up to where.
 type Members = Vec<(Arc<ActorRows>, u64)>;
 
+/// A group that is to be committed.
+struct Formed {
+    group: Group,
+    members: Members,
+    bytes: usize,
+    /// How many messages wrote it.
+    messages: u64,
+}
+
 impl Committer {
     /// Commits until the lane has ended, and drops `_done` when it has let go of the store.
     pub(super) async fn run(mut self, _done: oneshot::Sender<()>) {
         let mut queue = VecDeque::new();
         while !self.lane.has_ended() {
             self.lane.take_to_commit(&mut queue);
-            let Some((group, members)) = self.form_group(&mut queue) else {
+            let Some(Formed { group, members, bytes, messages }) = self.form_group(&mut queue) else {
                 tokio::select! {
                     () = self.lane.work.notified() => {}
                     () = self.lane.end() => {}
@@ -82,6 +92,7 @@ impl Committer {
             match self.commit(group).await {
                 Ok(()) => {
                     let took = took.elapsed();
+                    self.shared.counts.count_group(bytes, messages, took);
                     self.next += 1;
                     for (rows, upto) in members {
                         rows.settle(upto);
@@ -90,6 +101,7 @@ impl Committer {
                 }
                 Err(CommitError::NotApplied(refusal)) => {
                     tracing::warn!(%refusal, actors = members.len(), "the store refused a group");
+                    GROUPS_REFUSED.add(&[], 1);
                     for (rows, _) in members {
                         rows.refuse(refusal);
                     }
@@ -121,14 +133,16 @@ impl Committer {
     }
 
     /// Fills a group from the queue. A name stands in it once; what does not fit stays at the head of the queue.
-    fn form_group(&self, queue: &mut VecDeque<Arc<ActorRows>>) -> Option<(Group, Members)> {
+    fn form_group(&self, queue: &mut VecDeque<Arc<ActorRows>>) -> Option<Formed> {
         let (mut actors, mut members, mut later) = (Vec::new(), Members::new(), Vec::new());
+        let mut messages = 0;
         let (mut room, mut room_for_names) = (GROUP_BYTES_MAX, GROUP_NAMES_BYTES_MAX);
         while room_for_names > 0
             && let Some(rows) = queue.pop_front()
         {
             if let Some(taken) = rows.take(room) {
                 room = room.saturating_sub(taken.bytes);
+                messages += taken.messages;
                 room_for_names = room_for_names.saturating_sub(rows.name().cost());
                 actors.push(ActorWrites { actor: rows.name().clone(), writes: taken.writes });
                 if taken.more {
@@ -141,7 +155,9 @@ impl Committer {
             }
         }
         queue.extend(later);
-        (!actors.is_empty()).then_some((Group { number: self.next, actors }, members))
+        let group = Group { number: self.next, actors };
+        let bytes = GROUP_BYTES_MAX - room;
+        (!members.is_empty()).then_some(Formed { group, members, bytes, messages })
     }
 
     /// Sends the group until its fate is known, or the lane has ended.
@@ -162,6 +178,7 @@ impl Committer {
                 return answer;
             }
             asked_before = true;
+            GROUPS_RESENT.add(&[], 1);
             tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
             tokio::select! {
                 () = runtime::sleep(pause) => {}

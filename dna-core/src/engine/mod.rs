@@ -25,6 +25,7 @@ use crate::{
     actor::Actor,
     call_error::Loss,
     client::Client,
+    meter::KindMeter,
     name::ActorName,
     registry::{AnyRegistry, Registry},
     run,
@@ -162,7 +163,7 @@ impl Engine {
             queued: shared.queued(),
             uncommitted_bytes: shared.uncommitted_bytes(),
             cached_bytes: shared.cached_bytes(),
-            groups: shared.groups.load(Ordering::Relaxed),
+            groups: shared.groups(),
             dropped_casts: shared.dropped_casts.load(Ordering::Relaxed),
         }
     }
@@ -266,6 +267,11 @@ impl EngineInner {
     /// The registry of the type of that name.
     fn registry_of(&self, kind: &str) -> Option<&Arc<dyn AnyRegistry>> {
         self.registries.get(self.kinds.get(kind)?)
+    }
+
+    /// What is counted of each actor type.
+    pub(crate) fn meters(&self) -> Vec<Arc<KindMeter>> {
+        self.registries.values().map(|registry| registry.meter().clone()).collect()
     }
 
     fn slots(&self) -> Vec<Arc<dyn AnySlot>> {

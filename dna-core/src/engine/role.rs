@@ -87,6 +87,14 @@ impl Role {
         }
     }
 
+    /// What is committed through at present.
+    pub(super) fn lanes(&self) -> Vec<Arc<Lane>> {
+        match self {
+            Role::Single(lane) => vec![lane.clone()],
+            Role::Member(_) => self.current().map_or_else(Vec::new, |current| current.lanes().to_vec()),
+        }
+    }
+
     /// The incarnation that is current, of a member.
     pub(super) fn current(&self) -> Option<Arc<Incarnation>> {
         match self {

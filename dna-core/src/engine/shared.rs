@@ -19,12 +19,14 @@ use crate::{
     call_error::{CallError, Loss},
     cluster::Shard,
     limits::{HELD_REPLIES_MAX, LINGERING_TASKS_MAX, UNCOMMITTED_BYTES_MAX},
+    meter::{Counts, KindMeter},
     name::ActorName,
     outcome::Outcome,
     route::Router,
     run,
     runtime::Runtime,
     slot::AnySlot,
+    store::RowsWaiting,
 };
 
 use super::{
@@ -90,6 +92,7 @@ pub(crate) struct Shared {
     pub(crate) active: AtomicUsize,
     pub(crate) activations: AtomicU64,
     pub(crate) dropped_casts: AtomicU64,
+    pub(crate) counts: Counts,
     /// Slots whose deadlines and tasks the sweeper watches.
     watched: Mutex<Vec<Arc<dyn AnySlot>>>,
     /// Idle slots, the least recently used first.
@@ -119,6 +122,7 @@ impl Shared {
             active: AtomicUsize::new(0),
             activations: AtomicU64::new(0),
             dropped_casts: AtomicU64::new(0),
+            counts: Counts::default(),
             watched: Mutex::default(),
             idle: Mutex::default(),
             sweep: Notify::new(),
@@ -143,6 +147,11 @@ impl Shared {
     /// Waits until there is room for one more message to another node.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.role.router().map_or(Poll::Ready(()), |(router, _)| router.poll_room(cx))
+    }
+
+    /// How many messages to other nodes are not settled.
+    pub(crate) fn routed(&self) -> usize {
+        self.role.router().map_or(0, |(router, _)| router.routed())
     }
 
     /// The error of who calls a name of this shard, which is not served here.
@@ -236,7 +245,7 @@ impl Shared {
         self.uncommitted_bytes.load(Ordering::Relaxed)
     }
 
-    fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::Acquire)
     }
 
@@ -335,6 +344,21 @@ impl Shared {
         } else if before > now {
             self.cached_bytes.fetch_sub(before - now, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn groups(&self) -> u64 {
+        self.groups.load(Ordering::Relaxed)
+    }
+
+    /// What is counted of each actor type.
+    pub(crate) fn kinds(&self) -> Vec<Arc<KindMeter>> {
+        self.engine.upgrade().map_or_else(Vec::new, |engine| engine.meters())
+    }
+
+    /// What the stores have committed and not yet stored as rows.
+    pub(crate) fn rows_waiting(&self) -> RowsWaiting {
+        let stores = self.role.lanes().into_iter().filter_map(|lane| lane.store());
+        stores.fold(RowsWaiting::default(), |sum, store| sum.and(store.rows_waiting()))
     }
 
     pub(crate) fn cached_bytes(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{limits::CLOCK_TICK, runtime, slot::Review};
+use crate::{limits::CLOCK_TICK, meter::Publisher, runtime, slot::Review};
 
 use super::{End, Shared};
 
@@ -23,6 +23,7 @@ impl Drop for EndsNode {
 /// Sweeps until the node has ended.
 pub(super) async fn run(shared: Arc<Shared>) {
     let _ends = EndsNode(shared.clone());
+    let mut publisher = Publisher::new();
     while !shared.has_ended() {
         // Ends early, with `Some`, where there are too many activations.
         runtime::within(CLOCK_TICK, shared.sweep.notified()).await;
@@ -30,10 +31,12 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let press = is_pressed(&shared);
         sweep_watched(&shared, now, press);
         sweep_idle(&shared, now);
+        publisher.tick(&shared, now);
         if press {
             runtime::sleep(PAUSE).await;
         }
     }
+    publisher.publish(&shared);
 }
 
 /// Whether actors are to be passivated before their time.

@@ -42,6 +42,8 @@ pub(super) struct Buffer {
     committed: u64,
     /// Where the writes between `taken` and `finished` are split between messages, so that each part fits a group.
     cuts: VecDeque<Cut>,
+    /// Messages that have finished writes which are not taken.
+    messages: u64,
     /// Bytes of finished writes since the last cut.
     tail_bytes: usize,
     undo: Vec<Undo>,
@@ -118,6 +120,8 @@ pub(crate) struct Taken {
     pub(crate) writes: Vec<Write>,
     pub(crate) upto: u64,
     pub(crate) bytes: usize,
+    /// How many messages wrote them; where they are split, the last part has all.
+    pub(crate) messages: u64,
     /// Whether more is waiting behind it.
     pub(crate) more: bool,
 }
@@ -336,6 +340,7 @@ impl Buffer {
             }
         }
         self.finished = self.next_position() - 1;
+        self.messages += 1;
         let bytes = std::mem::take(&mut self.message_bytes);
         self.tail_bytes = (self.tail_bytes + bytes).saturating_sub(superseded);
         if self.tail_bytes >= GROUP_BYTES_MAX - MESSAGE_WRITE_BYTES_MAX {
@@ -368,7 +373,9 @@ impl Buffer {
             writes = deletes;
         }
         self.taken = part.upto;
-        Some(Taken { writes, upto: part.upto, bytes: part.bytes, more: self.finished > self.taken })
+        let more = self.finished > self.taken;
+        let messages = if more { 0 } else { std::mem::take(&mut self.messages) };
+        Some(Taken { writes, upto: part.upto, bytes: part.bytes, messages, more })
     }
 
     /// Whether finished writes wait to be taken.
@@ -404,7 +411,7 @@ impl Buffer {
         self.writes.clear();
         self.cuts.clear();
         self.undo.clear();
-        (self.tail_bytes, self.message_bytes, self.fault) = (0, 0, None);
+        (self.tail_bytes, self.message_bytes, self.messages, self.fault) = (0, 0, 0, None);
     }
 
     /// Looks a row up.

@@ -15,6 +15,7 @@ use crate::{
     call_error::CallError,
     codec,
     mailbox::{Envelope, Place, Ticket},
+    meter::Sample,
     name::ActorName,
     outcome::Outcome,
     registry::Registry,
@@ -77,7 +78,9 @@ impl<A: Actor> Registry<A> {
             Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
         })?;
         let shared = &self.shared;
-        let reply = callers.is_some().then(|| Arc::new(ReplyCell::new(Waker::noop().clone())));
+        let reply = callers
+            .is_some()
+            .then(|| Arc::new(ReplyCell::new(Waker::noop().clone(), Sample::begin(|| Some(&self.meter)))));
         let waiting = callers.and_then(|callers| callers.into_chain(&shared.engine, &shared.settings.namespace));
         let deadline = time_left.map_or(u64::MAX, |left| shared.deadline(left));
         let mut envelope =

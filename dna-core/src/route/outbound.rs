@@ -41,6 +41,9 @@ pub trait Router: Send + Sync + 'static {
 
     /// Waits until there is room for a message that can wait. Calls do not ask.
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// How many messages it has that are not settled.
+    fn routed(&self) -> usize;
 }
 
 /// Why a router has not taken a message.
@@ -132,7 +135,8 @@ impl<R: DeserializeOwned + Send + 'static> Origin for CallOrigin<R> {
     }
 
     fn expire(&self, _: bool) {
-        Held::expire(&*self.0, true);
+        // It is counted where it was refused.
+        let _ = Held::expire(&*self.0, true);
     }
 
     fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>) {
@@ -245,7 +249,10 @@ fn outbound<A: Actor>(
     let message = codec::encode(&envelope.message)
         .map_err(|error| CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })?;
     let origin: Arc<dyn Origin> = match &envelope.reply {
-        Some(cell) => Arc::new(CallOrigin(cell.clone())),
+        Some(cell) => {
+            cell.goes_elsewhere();
+            Arc::new(CallOrigin(cell.clone()))
+        }
         None => Arc::new(CastOrigin { shared: shared.clone(), actor: actor.clone() }),
     };
     let left = envelope.deadline.saturating_sub(shared.now());

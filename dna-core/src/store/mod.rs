@@ -4,6 +4,7 @@ mod check;
 mod error;
 mod group;
 mod range;
+mod rows_waiting;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use self::{
     error::{AttachError, CommitError, ReadError, Refusal},
     group::{ActorWrites, Group, Write, WriteKind},
     range::KeyRange,
+    rows_waiting::RowsWaiting,
 };
 
 /// A place that keeps the rows of many actors and commits groups of writes to them.
@@ -116,4 +118,9 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
         reverse: bool,
     ) -> BoxFuture<'a, Result<Vec<(Bytes, Bytes)>, ReadError>>;
+
+    /// What is committed and not yet stored as rows, where that is something else. It is asked once a second, for metrics.
+    fn rows_waiting(&self) -> RowsWaiting {
+        RowsWaiting::default()
+    }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use bytes::Bytes;
-use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, ReadError, Store};
+use dna_core::{ActorName, AttachError, CommitError, Group, KeyRange, ReadError, RowsWaiting, Store};
 use futures_util::future::BoxFuture;
 
 #[cfg(feature = "testing")]
@@ -198,6 +198,10 @@ impl Store for Embedded {
         reverse: bool,
     ) -> BoxFuture<'a, Result<Vec<(Bytes, Bytes)>, ReadError>> {
         self.0.store.scan(actor, module, range, limit, reverse)
+    }
+
+    fn rows_waiting(&self) -> RowsWaiting {
+        self.0.store.rows_waiting()
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use dna_core::{ActorName, AttachError, CommitError, DrainError, Group, KeyRange, ReadError, Store};
+use dna_core::{ActorName, AttachError, CommitError, DrainError, Group, KeyRange, ReadError, RowsWaiting, Store};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
@@ -216,6 +216,11 @@ impl<J, R> Journaled<J, R> {
 }
 
 impl<J: Journal, R: Rows> Store for Journaled<J, R> {
+    fn rows_waiting(&self) -> RowsWaiting {
+        let JournaledStats { lag_bytes: bytes, lag_operations: operations, lag_age: age, .. } = self.stats();
+        RowsWaiting { bytes, operations, age }
+    }
+
     fn attach(&self) -> BoxFuture<'_, Result<u64, AttachError>> {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();

@@ -51,7 +51,13 @@ pub const MOVE_PATIENCE: Duration = Duration::from_secs(2);
 pub const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How many messages may be on their way to other nodes, or wait to be sent, before casts wait for room.
-pub const ROUTED_CASTS_MAX: usize = 3 * 1024;
+pub const ROUTED_CASTS_MAX: usize = 32 * 1024;
+
+/// How many of these may be for one actor before casts to it wait for room.
+pub const ROUTED_ACTOR_CASTS_MAX: usize = 3 * 1024;
+
+/// How many of these may be for one actor before calls to it are refused.
+pub const ROUTED_ACTOR_MESSAGES_MAX: usize = 16 * 1024;
 
 /// How many messages may be on their way to other nodes, or wait to be sent, before calls are refused.
 pub const ROUTED_MESSAGES_MAX: usize = 64 * 1024;

@@ -25,6 +25,7 @@ use crate::{
     reply::{Answer, GivenUp, Held, ReplyCell, timed_out},
     scope::{self, Chain},
     slot::Sender,
+    trace,
 };
 
 /// Time-outs below this have a timer of their own; all others are kept by the node's coarse clock, for nothing.
@@ -166,6 +167,7 @@ impl<A: Actor, T, E> Call<A, T, E> {
             waiting: route.waiting,
             timer: None,
             ticket: None,
+            trace: trace::outgoing(),
         };
         let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
         let timed = self.timer.is_some() || own.is_some();
@@ -272,8 +274,9 @@ impl<A: Actor> Cast<A> {
 
     /// Waits until there is room for one more message to another node, if messages go there.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        let shared = self.dispatch.target()?.shared();
-        if shared.poll_room(cx).is_ready() || self.dispatch.no_wait {
+        let target = self.dispatch.target()?;
+        let shared = target.shared();
+        if shared.poll_room(target.address(), cx).is_ready() || self.dispatch.no_wait {
             return Poll::Ready(Ok(()));
         }
         let timeout = self.dispatch.timeout.unwrap_or(shared.settings.call_timeout);
@@ -295,7 +298,8 @@ impl<A: Actor> Cast<A> {
         let message = self.dispatch.take_message()?;
         // Without a time-out of its own it is handled whenever its turn comes.
         let deadline = self.dispatch.timeout.map_or(u64::MAX, |_| route.deadline);
-        let envelope = Envelope { message, reply: None, deadline, waiting: None, timer: None, ticket: None };
+        let trace = trace::outgoing();
+        let envelope = Envelope { message, reply: None, deadline, waiting: None, timer: None, ticket: None, trace };
         let (sender, no_wait) = (route.sender, self.dispatch.no_wait);
         if !route.inside {
             return self.dispatch.target()?.send(envelope, sender, no_wait, false);

@@ -113,6 +113,7 @@ mod slot;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 mod worker;
 mod write_error;
 

@@ -18,6 +18,7 @@ use crate::{
     reply::{Held, ReplyCell},
     schedule::Timer,
     scope::Chain,
+    trace::TraceParent,
 };
 
 /// How many calls a mailbox keeps an eye on before it looks for those that it may forget.
@@ -36,6 +37,8 @@ pub(crate) struct Envelope<A: Actor> {
     pub(crate) timer: Option<Arc<Timer>>,
     /// Where it is a cast that had to wait for room.
     pub(crate) ticket: Option<Ticket>,
+    /// The trace that it belongs to.
+    pub(crate) trace: Option<Arc<TraceParent>>,
 }
 
 impl<A: Actor> Envelope<A> {

@@ -66,7 +66,13 @@ fn poll_inside<F: Future + ?Sized>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<F::Output, Stop>> {
-    match scope::enter(scope, || catch_unwind(AssertUnwindSafe(|| future.poll(cx)))) {
+    let trace = scope.as_ref().and_then(|scope| scope.trace.clone());
+    let poll = || catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+    let polled = match trace {
+        None => scope::enter(scope, poll),
+        Some(trace) => trace.enter(|| scope::enter(scope, poll)),
+    };
+    match polled {
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
         Ok(Poll::Pending) => Poll::Pending,
         Err(panic) => Poll::Ready(Err(Stop::Panicked(words(panic)))),

@@ -180,6 +180,7 @@ impl<A: Actor> Schedule<A> {
             waiting: None,
             timer: Some(self.timer.clone()),
             ticket: None,
+            trace: None,
         });
         match slot.send(&mut envelope, Sender::Actor, false) {
             Ok(_) => true,

@@ -10,7 +10,13 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use crate::{actor::Access, engine::EngineInner, name::ActorName, partition::ActorRows};
+use crate::{
+    actor::Access,
+    engine::EngineInner,
+    name::ActorName,
+    partition::ActorRows,
+    trace::{TraceParent, Traced},
+};
 
 thread_local! {
     static CURRENT: Cell<Option<Box<Scope>>> = const { Cell::new(None) };
@@ -40,6 +46,8 @@ pub(crate) struct Scope {
     pub(crate) sent: bool,
     /// What leaves when its writes are committed.
     pub(crate) outbox: Vec<Post>,
+    /// The trace that its message belongs to.
+    pub(crate) trace: Option<Box<Traced>>,
 }
 
 impl Scope {
@@ -56,6 +64,7 @@ impl Scope {
             wrote: false,
             sent: false,
             outbox: Vec::new(),
+            trace: None,
         })
     }
 
@@ -71,6 +80,15 @@ impl Scope {
         self.wrote = false;
         self.sent = false;
         self.outbox.clear();
+        self.trace = None;
+    }
+
+    /// The message belongs to this trace.
+    #[inline]
+    pub(crate) fn belongs_to(&mut self, trace: Option<&TraceParent>) {
+        if let Some(parent) = trace {
+            self.trace = Some(Traced::new(*parent, self.rows.name()));
+        }
     }
 
     /// Whether `actor` of the node `engine` waits for this handler, or is the one that runs it.

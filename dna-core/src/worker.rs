@@ -22,6 +22,7 @@ use crate::{
     schedule::Timers,
     scope::{Chain, Scope},
     slot::Slot,
+    trace::TraceParent,
 };
 
 pub(crate) struct Worker<A: Actor> {
@@ -51,11 +52,17 @@ struct Cause<A: Actor> {
     deadline: u64,
     waiting: Option<Arc<Chain>>,
     reply: Option<Arc<ReplyCell<A::Reply>>>,
+    trace: Option<Arc<TraceParent>>,
 }
 
 impl<A: Actor> Cause<A> {
     fn of(envelope: &Envelope<A>) -> Self {
-        Cause { deadline: envelope.deadline, waiting: envelope.waiting.clone(), reply: envelope.reply.clone() }
+        Cause {
+            deadline: envelope.deadline,
+            waiting: envelope.waiting.clone(),
+            reply: envelope.reply.clone(),
+            trace: envelope.trace.clone(),
+        }
     }
 }
 
@@ -180,6 +187,7 @@ impl<A: Actor> Worker<A> {
         let timers = Arc::new(Timers::default());
         let context = Context::new(&self.slot, timers.clone());
         self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect(), generation);
+        self.surroundings().1.belongs_to(cause.trace.as_deref());
         let made = supervise(&self.slot, &mut self.scope, async { A::init(context).await }).await;
         let (slot, scope) = self.surroundings();
         let outcome = finish::outcome(scope);
@@ -211,9 +219,10 @@ impl<A: Actor> Worker<A> {
 
     /// Handles a message beside which no other runs.
     async fn handle_alone(&mut self, envelope: Envelope<A>) {
-        let Envelope { message, reply, deadline, waiting, timer, ticket: _ } = envelope;
+        let Envelope { message, reply, deadline, waiting, timer, ticket: _, trace } = envelope;
         let access = A::access(&message);
         self.begin(access, deadline, waiting.into_iter().collect(), self.generation());
+        self.surroundings().1.belongs_to(trace.as_deref());
         let Some(activation) = self.activation.as_deref_mut() else { return };
         let actor = &mut activation.actor;
         let handler = async {
@@ -243,6 +252,7 @@ impl<A: Actor> Worker<A> {
         while let Some(envelope) = next.take() {
             let waiting = envelope.waiting.into_iter().collect();
             self.begin(Access::Shared, envelope.deadline, waiting, activation.generation);
+            self.surroundings().1.belongs_to(envelope.trace.as_deref());
             let mut handler = spare.take().unwrap_or_else(|| Box::pin(None));
             handler.as_mut().set(Some(call(&activation.actor, envelope.message)));
             let mut run: SharedRun<A, _> = SharedRun { handler, scope: self.scope.take(), reply: envelope.reply };

@@ -104,7 +104,7 @@ pub use dna_core::{
     CommitError, Context, Error, ErrorKind, Event, Events, FromContext, Group, Handled, InvalidName, KeyRange, Loss,
     Memory, NameError, NodeAddress, OpenError, Outcome, Overload, Partition, ReadError, Refusal, Responder, Result,
     Scheduled, ShutdownError, StartError, Stats, StorageModule, Store, TooManyScheduled, Write, WriteError, WriteKind,
-    limits,
+    limits, trace,
 };
 #[cfg(feature = "cluster")]
 pub use dna_core::{ClusterStore, MemoryCluster, NodeId, Shard};

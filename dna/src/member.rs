@@ -138,6 +138,12 @@ impl Belonging {
         Ok(self.ask(|membership| located(&membership.members(), &name)).unwrap_or(Location::Nowhere))
     }
 
+    /// Gives a shard to another node.
+    #[cfg(feature = "testing")]
+    pub(crate) fn give_away(&self, shard: dna_core::Shard, to: dna_core::NodeId) {
+        self.ask(|membership| membership.give_away(shard, to));
+    }
+
     /// Gives everything away.
     pub(crate) async fn drain(&self) {
         let drained = self.ask(Membership::drain);

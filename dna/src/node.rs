@@ -123,6 +123,15 @@ impl Node {
         }
     }
 
+    /// Has this node give a shard to another one, wherever it belongs; that one gives it back if it belongs here. Nothing
+    /// happens if the shard is not its own. For tests of what happens while names move.
+    #[cfg(all(feature = "cluster", feature = "testing"))]
+    pub fn give_away(&self, shard: crate::Shard, to: crate::NodeId) {
+        if let Some(belonging) = &self.belonging {
+            belonging.give_away(shard, to);
+        }
+    }
+
     /// Gives all names to the other nodes of the cluster, a part at a time, while it serves the rest, and takes none from
     /// now on. It ends when this node has none; the node stays in the cluster, serving nothing, until it is
     /// [shut down](Node::shutdown). What no other node can take is nobody's until one joins. An actor that does not end its

@@ -1,7 +1,12 @@
 //! What the holders of a membership's handle want of its loops, and how far these have come.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
+use dna_core::{NodeId, Shard};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch as channel};
 
 /// What the loops of a membership are asked, by whoever holds its handle.
@@ -15,6 +20,9 @@ pub(super) struct Asked {
     /// The number of the last read that has ended, well or not.
     ended: channel::Sender<u64>,
     read_now: Notify,
+    /// Shards that tests want to be given away, and to whom.
+    moves: Mutex<VecDeque<(Shard, NodeId)>>,
+    move_now: Notify,
 }
 
 impl Asked {
@@ -31,6 +39,25 @@ impl Asked {
     pub(super) async fn until_it_drains(&self) {
         // The sender is here.
         let _ = self.drains.subscribe().wait_for(|drains| *drains).await;
+    }
+
+    /// Asks for a shard to be given to a node, wherever it belongs.
+    #[cfg(feature = "testing")]
+    pub(super) fn want_move(&self, shard: Shard, to: NodeId) {
+        self.moves.lock().push_back((shard, to));
+        self.move_now.notify_one();
+    }
+
+    /// The next shard that is to be given away all the same.
+    pub(super) fn next_move(&self) -> Option<(Shard, NodeId)> {
+        self.moves.lock().pop_front()
+    }
+
+    /// Ends when there is one, for its single listener.
+    pub(super) async fn until_a_move_is_wanted(&self) {
+        while self.moves.lock().is_empty() {
+            self.move_now.notified().await;
+        }
     }
 
     /// Asks for a read that begins after this. Many who ask at once get one.

@@ -181,6 +181,13 @@ impl Membership {
         async move { source.refresh(version).await }
     }
 
+    /// Has this process give a shard to another member, wherever it belongs; that one gives it back, if it belongs here and
+    /// the members have been the same for a while. Nothing happens if the shard is not its own by then.
+    #[cfg(feature = "testing")]
+    pub fn give_away(&self, shard: Shard, to: NodeId) {
+        self.asked.want_move(shard, to);
+    }
+
     /// What it is at present.
     pub fn status(&self) -> Status {
         self.status.borrow().clone()

@@ -51,17 +51,25 @@ impl Mover<'_> {
         if self.asked.drains() && self.is_active() {
             return self.announce().await;
         }
+        if let Some((shard, to)) = self.asked.next_move() {
+            if let Some(epoch) = self.tenure.seen().view.epoch_of(shard, self.tenure.node()) {
+                let moves = [Move { shard, epoch, to: Some(to) }];
+                self.give_away(&moves, self.node.config.release_deadline, true).await?;
+            }
+            return Ok(());
+        }
         let (seen, steady) = (self.tenure.seen(), self.tenure.steady());
         let (me, now) = (self.tenure.node(), self.node.seam.now());
         let patience_max = self.node.config.release_deadline;
         // A membership that has ended says so elsewhere.
-        let change = async { _ = either(news.changed(), self.until_it_drains()).await };
+        let wanted = either(self.until_it_drains(), self.asked.until_a_move_is_wanted());
+        let change = async { _ = either(news.changed(), wanted).await };
         match decide::next_moves(&seen.view, me, &steady, late, patience_max, now) {
             MoveStep::Nothing => change.await,
             MoveStep::Wait(duration) => _ = either(change, seam::sleep(duration)).await,
             MoveStep::Move { moves, patience } => {
                 let shards = moves.iter().map(|a_move| a_move.shard).collect::<Vec<_>>();
-                match self.give_away(&moves, patience).await? {
+                match self.give_away(&moves, patience, false).await? {
                     Moved::Away => late.moved(shards),
                     Moved::Late => late.missed(shards, patience, self.node.seam.now()),
                     Moved::NotNow => seam::sleep(beat_interval(self.node.config.lease)).await,
@@ -109,8 +117,8 @@ impl Mover<'_> {
         Ok(())
     }
 
-    /// Releases a batch, sees to it that all of it is stored, and swaps it.
-    async fn give_away(&self, moves: &[Move], patience: std::time::Duration) -> Result<Moved, Loss> {
+    /// Releases a batch, sees to it that all of it is stored, and swaps it; forced, wherever it belongs.
+    async fn give_away(&self, moves: &[Move], patience: std::time::Duration, is_forced: bool) -> Result<Moved, Loss> {
         // While the shards are still served, and only if it can be done: then what is left to be stored behind their
         // release is little.
         if !self.all_is_stored().await? {
@@ -135,7 +143,7 @@ impl Mover<'_> {
             return Ok(Moved::NotNow);
         }
         fault_point("move: to be swapped");
-        let swapped = self.swap(&resting).await;
+        let swapped = self.swap(&resting, moves, is_forced).await;
         fault_point("move: swapped");
         let is_sure = swapped.is_ok();
         let seen = match swapped {
@@ -169,11 +177,20 @@ impl Mover<'_> {
     }
 
     /// Gives the shards to whom they belong by then. The view behind that, which says who owns them; none if there is none.
-    async fn swap(&self, resting: &BTreeMap<Shard, u64>) -> Result<Option<Seen>, RegisterError> {
+    async fn swap(
+        &self,
+        resting: &BTreeMap<Shard, u64>,
+        moves: &[Move],
+        is_forced: bool,
+    ) -> Result<Option<Seen>, RegisterError> {
         let (me, journals) = (self.tenure.node(), &self.tenure.incarnation.journals);
         let changed = self.node.register.change(|seen| {
             let Some(seen) = seen else { return Err(None) };
-            let given = decide::hand_over_resting(seen, me, resting, journals.last_timestamp());
+            let last = journals.last_timestamp();
+            let given = match is_forced {
+                true => decide::hand_over(seen, me, moves, last),
+                false => decide::hand_over_resting(seen, me, resting, last),
+            };
             given.ok_or_else(|| Some(Box::new(seen.clone())))
         });
         Ok(match changed.await? {

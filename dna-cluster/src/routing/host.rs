@@ -15,7 +15,7 @@ use crate::{
     host::{Host, Incarnation, Loss},
     lease::LeaseHandle,
     life::Life,
-    limits::CLOSE_DEADLINE,
+    limits::{CLOSE_DEADLINE, ROUTED_MESSAGES_MAX},
     membership::{Status, ViewSource, either},
     meter::Connections,
     seam::{self, Seam},
@@ -72,6 +72,9 @@ impl Routing {
         let mut config =
             Config::new(self.cluster.clone(), peer_id(incarnation.node)).security(self.inner.security.clone());
         config = config.observer(Arc::new(Connections::new()));
+        // What waits for a slow actor is bounded by routing, for each actor: here it must not stand in the way of others.
+        config.limits.requests_per_peer = ROUTED_MESSAGES_MAX;
+        config.limits.requests_per_node = ROUTED_MESSAGES_MAX;
         config.address = Some(incarnation.source.address().to_string());
         let listener = Arc::new(Tcp::listener(incarnation.listener.try_clone()?)?);
         let transport = Transport::serve_on(config, listener, self.inner.clone()).map_err(std::io::Error::other)?;

@@ -72,7 +72,9 @@ impl Inner {
         let actor = ActorName::new(head.namespace, head.kind, head.name)
             .map_err(|error| Fate::Failed(CallError::Name(error.into())))?;
         let time_left = request.within.map(|within| within.saturating_sub(ANSWER_GRACE));
-        let inbound = Inbound { actor, message, callers: head.callers, time_left };
+        // One that cannot be read is none: no message fails for it.
+        let trace = head.traceparent.and_then(|trace| trace.parse().ok());
+        let inbound = Inbound { actor, message, callers: head.callers, time_left, trace };
         // Delivered under the lock, so that the shard is not given away in between.
         let mut arrivals = arrivals.lock();
         let Arrivals { owned, numbers } = &mut *arrivals;

@@ -7,7 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use dna_core::{CallError, Inbound, NodeId, Outbound, Outcome, Overload, Router, Shard, Undelivered, Unrouted};
+use dna_core::{
+    ActorName, CallError, Inbound, NodeId, Outbound, Outcome, Overload, Router, Shard, Undelivered, Unrouted,
+};
 use dna_transport::{CallError as TransportError, Outcome as Left, Request, Side, limits::REQUEST_HEADER_BYTES_MAX};
 use futures_util::future::Either;
 use tokio::sync::oneshot;
@@ -88,8 +90,8 @@ impl Router for Weakly {
         }
     }
 
-    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.upgrade().map_or(Poll::Ready(()), |inner| inner.load.poll_room(cx))
+    fn poll_room(&self, actor: &ActorName, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.upgrade().map_or(Poll::Ready(()), |inner| inner.load.poll_room(actor, cx))
     }
 
     fn routed(&self) -> usize {
@@ -105,7 +107,8 @@ impl Inner {
         let now = self.seam.now();
         let shard = message.shard;
         let was_returned = message.was_returned;
-        let counted = if was_returned { Some(self.load.count_returned()) } else { self.load.count() };
+        let actor = &message.actor;
+        let counted = if was_returned { Some(self.load.count_returned(actor)) } else { self.load.count(actor) };
         let counted = counted.ok_or(Unrouted::Refused(CallError::Overloaded(Overload::Routes)))?;
         let expires = message.time_left.map(|left| now.after(left));
         let routed = Arc::new(Routed { outbound: message, expires, _counted: counted });
@@ -148,6 +151,7 @@ impl Inner {
                 kind: actor.kind().to_owned(),
                 name: actor.name().to_owned(),
                 callers: routed.outbound.callers.clone(),
+                traceparent: routed.outbound.trace.map(|trace| trace.to_string()),
             };
             let (header, body) = head.request(routed.outbound.message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
             let within = routed.time_left(now).map_or(CAST_DEADLINE, |left| left + ANSWER_GRACE);
@@ -303,12 +307,13 @@ impl Inner {
     }
 
     fn deliver_here(&self, routed: &Arc<Routed>) {
-        let Outbound { actor, message, callers, origin, .. } = &routed.outbound;
+        let Outbound { actor, message, callers, origin, trace, .. } = &routed.outbound;
         if !origin.depart() {
             return;
         }
         let time_left = routed.time_left(self.seam.now());
-        let inbound = Inbound { actor: actor.clone(), message: message.clone(), callers: callers.clone(), time_left };
+        let (actor, message, callers, trace) = (actor.clone(), message.clone(), callers.clone(), *trace);
+        let inbound = Inbound { actor, message, callers, time_left, trace };
         match self.member.deliver(inbound) {
             Ok(delivered) => {
                 let routed = routed.clone();

@@ -16,6 +16,7 @@
 //! | `number` | u64 | under which its stream to the shard is open |
 //! | `namespace`, `kind`, `name` | string | whom the message is for |
 //! | `callers` | map or nil | who waits for the answer; nil for a cast, which is answered once it is admitted |
+//! | `traceparent` | string | the trace that the message belongs to, as in W3C Trace Context; missing if there is none |
 //!
 //! An answer:
 //!
@@ -26,7 +27,7 @@
 //! | 2 | a `dna_core::CallError`, MessagePack with named fields |
 //! | 3 | "bounced": the version of the view that the receiver knows: u64, little-endian |
 //!
-//! Unknown fields of the head are skipped, and a missing one is an error.
+//! Unknown fields of the head are skipped, and a missing one, but for `traceparent`, is an error.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use dna_core::{Answered, CallError, Callers, Outcome};
@@ -46,6 +47,8 @@ pub(crate) struct Head {
     pub(crate) kind: String,
     pub(crate) name: String,
     pub(crate) callers: Option<Callers>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traceparent: Option<String>,
 }
 
 /// What becomes of a message.
@@ -165,6 +168,7 @@ mod tests {
             kind: "Cart".into(),
             name: "alice".into(),
             callers: None,
+            traceparent: None,
         }
     }
 
@@ -193,6 +197,16 @@ mod tests {
             assert_eq!(fate.encode(), expected);
             assert_eq!(Fate::decode(Bytes::from_static(expected)), Ok(fate));
         }
+    }
+
+    #[test]
+    fn a_head_with_a_trace_has_one_more_field() {
+        let traced = Head { traceparent: Some("00-ab-cd-01".into()), ..head() };
+        let (header, body) = traced.request(Bytes::new(), 1024).unwrap();
+        let (plain, _) = head().request(Bytes::new(), 1024).unwrap();
+        assert_eq!(header[..1], b"\x87"[..]);
+        assert_eq!(header[1..], [&plain[1..], b"\xabtraceparent\xab00-ab-cd-01"].concat());
+        assert_eq!(Head::of_request(&header, body), Ok((traced, Bytes::new())));
     }
 
     #[test]

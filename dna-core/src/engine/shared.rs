@@ -144,9 +144,9 @@ impl Shared {
         self.role.router().map(|(router, shards)| (router, Shard::of(name, shards)))
     }
 
-    /// Waits until there is room for one more message to another node.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.role.router().map_or(Poll::Ready(()), |(router, _)| router.poll_room(cx))
+    /// Waits until there is room for one more message to an actor of another node.
+    pub(crate) fn poll_room(&self, actor: &ActorName, cx: &mut Context<'_>) -> Poll<()> {
+        self.role.router().map_or(Poll::Ready(()), |(router, _)| router.poll_room(actor, cx))
     }
 
     /// How many messages to other nodes are not settled.

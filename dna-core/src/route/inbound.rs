@@ -22,6 +22,7 @@ use crate::{
     reply::{Answer, ReplyCell},
     run::drop_user,
     slot::{SendError, Sender, Slot},
+    trace::TraceParent,
 };
 
 use super::{Answered, Callers};
@@ -37,6 +38,8 @@ pub struct Inbound {
     pub callers: Option<Callers>,
     /// How long it may take from now on.
     pub time_left: Option<Duration>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceParent>,
 }
 
 /// The answer to a message that was delivered. Of a cast it comes when the mailbox has admitted it.
@@ -73,7 +76,7 @@ pub enum Undelivered {
 impl<A: Actor> Registry<A> {
     /// Puts a message that another node has sent into its actor's mailbox.
     pub(crate) fn deliver(self: &Arc<Self>, inbound: Inbound) -> Result<Delivered, Undelivered> {
-        let Inbound { actor, message, callers, time_left } = inbound;
+        let Inbound { actor, message, callers, time_left, trace } = inbound;
         let message = codec::decode::<A::Message>(&message).map_err(|error| {
             Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
         })?;
@@ -83,8 +86,9 @@ impl<A: Actor> Registry<A> {
             .then(|| Arc::new(ReplyCell::new(Waker::noop().clone(), Sample::begin(|| Some(&self.meter)))));
         let waiting = callers.and_then(|callers| callers.into_chain(&shared.engine, &shared.settings.namespace));
         let deadline = time_left.map_or(u64::MAX, |left| shared.deadline(left));
+        let trace = trace.map(Arc::new);
         let mut envelope =
-            Some(Envelope { message, reply: reply.clone(), deadline, waiting, timer: None, ticket: None });
+            Some(Envelope { message, reply: reply.clone(), deadline, waiting, timer: None, ticket: None, trace });
         loop {
             let undelivered = match self.routed_slot(&actor) {
                 Ok(slot) => match slot.send(&mut envelope, Sender::Outside, false) {

@@ -21,6 +21,7 @@ use crate::{
     outcome::Outcome,
     reply::{Answer, Held, ReplyCell},
     slot::Sender,
+    trace::TraceParent,
 };
 
 use super::chain::Callers;
@@ -39,8 +40,8 @@ pub trait Router: Send + Sync + 'static {
     /// [`Unrouted`]; nothing was taken, and the origin is told by whoever called.
     fn route(&self, message: Outbound) -> Result<(), Unrouted>;
 
-    /// Waits until there is room for a message that can wait. Calls do not ask.
-    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Waits until there is room for a message to this actor that can wait. Calls do not ask.
+    fn poll_room(&self, actor: &ActorName, cx: &mut Context<'_>) -> Poll<()>;
 
     /// How many messages it has that are not settled.
     fn routed(&self) -> usize;
@@ -73,6 +74,8 @@ pub struct Outbound {
     /// Whether it stood in a mailbox of this node already when its shard was given away: it goes before what was routed
     /// since.
     pub was_returned: bool,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceParent>,
     /// Who is told what becomes of it.
     pub origin: Arc<dyn Origin>,
 }
@@ -263,6 +266,7 @@ fn outbound<A: Actor>(
         callers: envelope.reply.is_some().then(|| Callers::of(envelope.waiting.as_ref())),
         time_left: (envelope.deadline != u64::MAX).then(|| Duration::from_millis(left)),
         was_returned,
+        trace: envelope.trace.as_deref().copied(),
         origin,
     })
 }

@@ -1,0 +1,10 @@
+//! Several nodes under load, while names move from one to the other: one activation a name, order, and every count.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../support/nodes.rs"]
+mod nodes;
+
+mod activations;
+mod moving;
+mod overload;
+mod storm;

@@ -101,6 +101,7 @@ mod meter;
 mod module;
 mod name;
 mod outcome;
+mod pace;
 mod partition;
 mod registry;
 mod reply;

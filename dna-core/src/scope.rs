@@ -83,11 +83,11 @@ impl Scope {
         self.trace = None;
     }
 
-    /// The message belongs to this trace.
+    /// The message belongs to this trace. Its handler begins, or the `init` that it has caused.
     #[inline]
-    pub(crate) fn belongs_to(&mut self, trace: Option<&TraceParent>) {
+    pub(crate) fn belongs_to(&mut self, trace: Option<&TraceParent>, is_init: bool) {
         if let Some(parent) = trace {
-            self.trace = Some(Traced::new(*parent, self.rows.name()));
+            self.trace = Some(Traced::new(*parent, self.rows.name(), is_init));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::{
     events, finish,
     mailbox::{Envelope, Next},
     outcome::Outcome,
+    pace::Pace,
     reply::{Answer, Held, ReplyCell},
     run::{SharedRun, Stop, Suspended, drop_user, supervise},
     runtime,
@@ -31,6 +32,7 @@ pub(crate) struct Worker<A: Actor> {
     /// Of the handler that runs, or of the next one.
     scope: Option<Box<Scope>>,
     batch: VecDeque<Envelope<A>>,
+    pace: Pace,
     progress: Progress,
 }
 
@@ -69,7 +71,14 @@ impl<A: Actor> Cause<A> {
 impl<A: Actor> Worker<A> {
     pub(crate) fn new(slot: Arc<Slot<A>>, activation: Option<Box<Activation<A>>>) -> Self {
         slot.shared().count_task();
-        Worker { slot, activation, scope: None, batch: VecDeque::new(), progress: Progress::Unpolled }
+        Worker {
+            slot,
+            activation,
+            scope: None,
+            batch: VecDeque::new(),
+            pace: Pace::default(),
+            progress: Progress::Unpolled,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -120,6 +129,7 @@ impl<A: Actor> Worker<A> {
 
     async fn handle_batch(&mut self) {
         let many = self.batch.len() > 1;
+        self.pace.begin(self.slot.shared().now());
         if A::OPTIONS.handle_events {
             if self.slot.shared().is_backed_up() {
                 wait_for_room(&self.slot).await;
@@ -144,6 +154,7 @@ impl<A: Actor> Worker<A> {
                 self.handle_shared(envelope).await;
             }
         }
+        self.pace.end(self.slot.shared().now());
         self.slot.rows.flush();
         if many {
             // Whoever was answered goes first: what they send next makes the next batch.
@@ -154,19 +165,24 @@ impl<A: Actor> Worker<A> {
 
     /// Whether somebody still wants the message to be handled. Who has to be told otherwise is told.
     #[inline]
-    fn is_wanted(&self, envelope: &Envelope<A>) -> bool {
+    fn is_wanted(&mut self, envelope: &Envelope<A>) -> bool {
         if envelope.is_withdrawn() {
             return false;
         }
         let shared = self.slot.shared();
+        let now = shared.now();
+        self.pace.look(now);
+        // What is late is not begun, but for the last one: so that the pace is known again if it was wrong.
+        let margin = if self.batch.is_empty() { 0 } else { self.pace.margin() };
         let error = if let Some(end) = self.slot.rows.over() {
             end.error(Outcome::NotApplied)
-        } else if envelope.deadline <= shared.now() {
+        } else if envelope.deadline <= now.saturating_add(margin) {
             if envelope.reply.as_ref().is_none_or(|reply| reply.is_queued()) {
                 shared.counts.count_expired();
             }
             CallError::TimedOut { outcome: Outcome::NotApplied }
         } else {
+            self.pace.count();
             return envelope.timer.as_ref().is_none_or(|timer| timer.may_start())
                 && envelope.reply.as_ref().is_none_or(|reply| reply.is_queued());
         };
@@ -187,7 +203,7 @@ impl<A: Actor> Worker<A> {
         let timers = Arc::new(Timers::default());
         let context = Context::new(&self.slot, timers.clone());
         self.begin(Access::Exclusive, cause.deadline, cause.waiting.into_iter().collect(), generation);
-        self.surroundings().1.belongs_to(cause.trace.as_deref());
+        self.surroundings().1.belongs_to(cause.trace.as_deref(), true);
         let made = supervise(&self.slot, &mut self.scope, async { A::init(context).await }).await;
         let (slot, scope) = self.surroundings();
         let outcome = finish::outcome(scope);
@@ -222,7 +238,7 @@ impl<A: Actor> Worker<A> {
         let Envelope { message, reply, deadline, waiting, timer, ticket: _, trace } = envelope;
         let access = A::access(&message);
         self.begin(access, deadline, waiting.into_iter().collect(), self.generation());
-        self.surroundings().1.belongs_to(trace.as_deref());
+        self.surroundings().1.belongs_to(trace.as_deref(), false);
         let Some(activation) = self.activation.as_deref_mut() else { return };
         let actor = &mut activation.actor;
         let handler = async {
@@ -252,7 +268,7 @@ impl<A: Actor> Worker<A> {
         while let Some(envelope) = next.take() {
             let waiting = envelope.waiting.into_iter().collect();
             self.begin(Access::Shared, envelope.deadline, waiting, activation.generation);
-            self.surroundings().1.belongs_to(envelope.trace.as_deref());
+            self.surroundings().1.belongs_to(envelope.trace.as_deref(), false);
             let mut handler = spare.take().unwrap_or_else(|| Box::pin(None));
             handler.as_mut().set(Some(call(&activation.actor, envelope.message)));
             let mut run: SharedRun<A, _> = SharedRun { handler, scope: self.scope.take(), reply: envelope.reply };

@@ -69,7 +69,7 @@ const PROBE: Duration = Duration::from_secs(5);
 async fn a_slow_actor_slows_its_own_callers_and_neither_their_node_nor_its_neighbours() {
     let cluster = MemoryCluster::new();
     let here = node(&cluster).actor::<Worker>().mailbox_messages_max(100).start().await.unwrap();
-    let there = node(&cluster).actor::<Worker>().mailbox_messages_max(100).start().await.unwrap();
+    let there = node(&cluster).actor::<Worker>().mailbox_messages_max(100).max_batch_messages(1).start().await.unwrap();
     until_balanced(&[&here, &there]).await;
     let slow = names_on::<Worker>(&there).next().unwrap();
     let same_shard =
@@ -89,7 +89,8 @@ async fn a_slow_actor_slows_its_own_callers_and_neither_their_node_nor_its_neigh
         let cast = client.slow(0, number).timeout(Duration::from_secs(120)).cast();
         flood.push(tokio::spawn(cast.into_future()));
     }
-    until("the flood is there", || there.stats().queued >= 7_000).await;
+    // All calls; behind so many, casts wait for room.
+    until("the flood is there", || there.stats().queued as u64 == CALLS - 1).await;
 
     for number in 0..50 {
         for name in &neighbours {
@@ -107,6 +108,7 @@ async fn a_slow_actor_slows_its_own_callers_and_neither_their_node_nor_its_neigh
     }
     let mut done = Vec::new();
     for _ in 0..1_000 {
+        // Casts are handled behind their admission.
         done = client.done().await.unwrap();
         if done.len() as u64 == CALLS + CASTS {
             break;
@@ -122,7 +124,8 @@ async fn a_slow_actor_slows_its_own_callers_and_neither_their_node_nor_its_neigh
 async fn that_another_node_is_full_is_told_from_that_the_own_one_is() {
     let cluster = MemoryCluster::new();
     let here = node(&cluster).actor::<Worker>().start().await.unwrap();
-    let there = node(&cluster).actor::<Worker>().queued_messages_max(50).start().await.unwrap();
+    let there = node(&cluster).actor::<Worker>().queued_messages_max(50).max_batch_messages(1);
+    let there = there.start().await.unwrap();
     until_balanced(&[&here, &there]).await;
     let name = names_on::<Worker>(&there).next().unwrap();
     let mut calls = Vec::new();
@@ -130,7 +133,7 @@ async fn that_another_node_is_full_is_told_from_that_the_own_one_is() {
         let call = here.client::<Worker>(name.as_str()).slow(1, number).timeout(Duration::from_secs(60));
         calls.push(tokio::spawn(call.into_future()));
     }
-    until("the others are told", || calls.iter().filter(|call| call.is_finished()).count() >= 140).await;
+    until("the others are told", || calls.iter().filter(|call| call.is_finished()).count() >= 149).await;
     let own = there.client::<Worker>(name.as_str()).quick(1).await.unwrap_err();
     assert_eq!(own, CallError::Overloaded(Overload::Node));
     let from_afar = here.client::<Worker>(name.as_str()).quick(1).await.unwrap_err();
@@ -145,7 +148,7 @@ async fn that_another_node_is_full_is_told_from_that_the_own_one_is() {
         }
     }
     assert_eq!(handled, there.client::<Worker>(name).done().await.unwrap().len());
-    assert!((50..=60).contains(&handled), "{handled}");
+    assert_eq!(handled, 51, "one was at work");
     there.shutdown().await.unwrap();
     here.shutdown().await.unwrap();
 }

@@ -104,13 +104,15 @@ pub(crate) struct Traced {
 }
 
 impl Traced {
-    /// That of the handler of a message with this context.
+    /// That of the handler of a message with this context, or of the `init` that it has caused.
     #[cold]
-    pub(crate) fn new(parent: TraceParent, actor: &ActorName) -> Box<Self> {
+    pub(crate) fn new(parent: TraceParent, actor: &ActorName, is_init: bool) -> Box<Self> {
         IN_USE.store(true, Ordering::Relaxed);
-        let span = tracing::info_span!(
-            target: "dna::handler", "handle", %actor, traceparent = %parent, otel.kind = "server"
-        );
+        let span = if is_init {
+            tracing::info_span!(target: "dna::handler", "init", %actor, traceparent = %parent)
+        } else {
+            tracing::info_span!(target: "dna::handler", "handle", %actor, traceparent = %parent, otel.kind = "server")
+        };
         if let Some(propagator) = PROPAGATOR.get() {
             propagator.extract(&parent, &span);
         }

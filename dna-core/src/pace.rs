@@ -50,9 +50,9 @@ impl Pace {
     #[inline]
     pub(crate) fn end(&mut self, now: u64) {
         self.look(now);
-        if self.handled > 0 {
-            // All of them within one tick.
-            self.millis = self.millis.min(TICK_MS / self.handled);
+        // All of them were handled within one tick.
+        if let Some(most) = TICK_MS.checked_div(self.handled) {
+            self.millis = self.millis.min(most);
         }
     }
 

@@ -37,7 +37,7 @@ impl Sample {
         }
         let calls = CALLS.get();
         CALLS.set(calls.wrapping_add(1));
-        if calls % ONE_IN == 0 { Sample::start(meter()?) } else { None }
+        if calls.is_multiple_of(ONE_IN) { Sample::start(meter()?) } else { None }
     }
 
     #[cold]

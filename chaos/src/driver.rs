@@ -16,7 +16,7 @@ use crate::{
     drawing::draw,
     faults::{Broken, Cluster, Program},
     ground::{Ground, Place},
-    outages::{Call, counts, spans, until_all_answer},
+    outages::{Call, counts, longest_silence, spans},
     plan::Plan,
     recorded::read_all,
     report::Report,
@@ -152,17 +152,64 @@ fn judge(seed: u64, ground: String, ran: &Ran, records: &Path, dir: &Path) -> Re
     ];
     let spans = spans(of_registers.iter().chain(&probes), ran.since, ran.until);
     fs::write(dir.join("availability.svg"), draw(&ground, &spans, ran.since, &ran.broken)).unwrap();
-    let outage = |broken: &Broken| broken.fault.needs_takeover().then(|| until_all_answer(&probes, broken)).flatten();
+    // What was broken last is looked at up to the end of the load, everything else up to what was broken next.
+    let ends = ran.broken.iter().skip(1).map(|next| next.from).chain([ran.until]);
+    let silences = ran.broken.iter().zip(ends).map(|(broken, end)| longest_silence(&probes, broken, end));
     let report = Report {
         ground,
         seed,
         seconds: (ran.until - ran.since) as f64 / 1e6,
         calls,
         errors: counts(&errors),
-        broken: ran.broken.iter().map(|broken| (broken.clone(), outage(broken))).collect(),
+        broken: ran.broken.iter().cloned().zip(silences).collect(),
         since: ran.since,
         wrong,
     };
     fs::write(dir.join("report.md"), report.to_string()).unwrap();
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a run says that has recorded this.
+    fn judged(name: &str, files: &[(&str, &str)]) -> Report {
+        let dir = env::temp_dir().join(format!("dna-chaos-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        for (name, text) in files {
+            fs::write(dir.join(name), text).unwrap();
+        }
+        let ran = Ran { since: 0, until: 1_000_000, broken: Vec::new() };
+        let report = judge(1, "recorded by hand".to_owned(), &ran, &dir, &dir);
+        let written = fs::read_to_string(dir.join("report.md")).unwrap();
+        assert_eq!(written, report.to_string());
+        assert!(fs::read_to_string(dir.join("availability.svg")).unwrap().contains("</svg>"));
+        fs::remove_dir_all(dir).unwrap();
+        report
+    }
+
+    const FIRST: (&str, &str) = ("n1.1.history", "10 n1.1 1 invoke a add 1\n20 n1.1 1 ok 1\n30 n1.1 2 invo");
+    const SENT: (&str, &str) = ("n1.1.trail", "10 n1.1-0 trail-0 1 invoke\n20 n1.1-0 trail-0 1 ok\n");
+    const READ: (&str, &str) = ("trails.txt", "90 n1.1-0 trail-0 1 ok\n");
+
+    #[test]
+    fn what_can_be_explained_passes() {
+        let second = ("n2.1.history", "40 n2.1 1 invoke a read\n50 n2.1 1 ok 1\n");
+        let report = judged("passes", &[FIRST, second, SENT, READ]);
+        assert!(report.wrong.is_empty(), "{report}");
+    }
+
+    #[test]
+    fn a_write_that_was_lost_is_found_out() {
+        let second = ("n2.1.history", "40 n2.1 1 invoke a read\n50 n2.1 1 ok 0\n");
+        let report = judged("lost", &[FIRST, second, SENT, READ]);
+        assert!(report.wrong.len() == 1 && report.wrong[0].contains("is not linearizable"), "{report}");
+    }
+
+    #[test]
+    fn a_message_that_was_lost_is_found_out() {
+        let report = judged("lost-message", &[FIRST, SENT, ("trails.txt", "")]);
+        assert!(report.wrong.len() == 1 && report.wrong[0].contains("lost: message 1"), "{report}");
+    }
 }

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use dna::{Node, Scylla, ScyllaConfig};
+use dna::{Node, Scylla, ScyllaConfig, Secret};
 use dna_core::testing::history::Recorder;
 use tokio::sync::mpsc;
 
@@ -58,6 +58,8 @@ pub(crate) struct Options {
     dir: PathBuf,
 }
 
+/// Nobody else reaches the networks of a run.
+const SECRET: &[u8] = b"known to all the nodes of a run!";
 /// How long a call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a request to the database may take.
@@ -119,7 +121,8 @@ async fn start(options: &Options) -> Result<Node, String> {
     let config = options.tables.config().request_timeout(REQUEST_TIMEOUT).commit_timeout(REQUEST_TIMEOUT);
     let store = Scylla::connect(config).await.map_err(|error| error.to_string())?;
     let builder = Node::builder().store(store).listen(options.listen).lease(Duration::from_millis(options.lease_ms));
-    let builder = builder.call_timeout(CALL_TIMEOUT).actor::<Register>().actor::<Trail>();
+    let secret = Secret::new(SECRET).map_err(|error| error.to_string())?;
+    let builder = builder.security(secret).call_timeout(CALL_TIMEOUT).actor::<Register>().actor::<Trail>();
     builder.start().await.map_err(|error| error.to_string())
 }
 

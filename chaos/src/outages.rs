@@ -88,17 +88,22 @@ pub(crate) fn spans<'a>(calls: impl IntoIterator<Item = &'a Call>, since: u64, u
     spans
 }
 
-/// How long it was, from when something broke, until the last of the names was answered to a client of a process that was
-/// not broken: microseconds. None if some never was.
-pub(crate) fn until_all_answer(probes: &[Call], broken: &Broken) -> Option<u64> {
-    let mut first = HashMap::<&str, u64>::new();
-    for call in probes.iter().filter(|call| call.invoked >= broken.from && call.process != broken.process) {
-        let answer = if call.answered { call.returned } else { u64::MAX };
-        let first = first.entry(&call.name).or_insert(u64::MAX);
-        *first = answer.min(*first);
+/// The longest time, from when something broke up to a later moment, for which one of the names was answered to nobody but
+/// to who was in the process that was broken: microseconds.
+pub(crate) fn longest_silence(probes: &[Call], broken: &Broken, until: u64) -> u64 {
+    let mut answers = HashMap::<&str, Vec<u64>>::new();
+    for call in probes.iter().filter(|call| call.process != broken.process) {
+        let answers = answers.entry(&call.name).or_default();
+        if call.answered && (broken.from..until).contains(&call.returned) {
+            answers.push(call.returned);
+        }
     }
-    let last = first.into_values().max()?;
-    (last != u64::MAX).then(|| last - broken.from)
+    let silence = |mut answers: Vec<u64>| {
+        answers.sort_unstable();
+        let from = [broken.from].into_iter().chain(answers.iter().copied());
+        from.zip(answers.iter().copied().chain([until])).map(|(from, until)| until - from).max()
+    };
+    answers.into_values().filter_map(silence).max().unwrap_or_default()
 }
 
 /// How often each kind of error stands behind a stamp.
@@ -116,12 +121,13 @@ mod tests {
     use super::*;
     use crate::plan::Fault;
 
-    const CALLS: [&str; 6] = [
+    const CALLS: [&str; 7] = [
         "100 200 n1.1 a ok",
         "1100 1200 n2.1 a failed",
         "1300 4300 n2.1 a ok",
         "1400 1500 n3.1 b ok",
         "1050 1060 n1.1 b ok",
+        "4900 5000 n3.1 b ok",
         "600000 600700 n2.1 c ok",
     ];
 
@@ -132,17 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_ends_with_the_answer_of_the_last_name_that_is_called() {
+    fn silence_is_the_longest_time_without_an_answer_to_a_process_that_was_not_broken() {
         let fault = Fault::Kill { node: 0, at_once: false };
         let broken = Broken { fault, process: "n1.1".to_owned(), from: 1_000, until: 5_000 };
-        assert_eq!(until_all_answer(&calls(&CALLS[..5]), &broken), Some(3_300));
-        assert_eq!(until_all_answer(&calls(&CALLS[..2]), &broken), None);
+        // Of `a` from when it broke to its first answer, of `b` between two.
+        assert_eq!(longest_silence(&calls(&CALLS[..4]), &broken, 4_400), 3_300);
+        assert_eq!(longest_silence(&calls(&CALLS[3..6]), &broken, 5_100), 3_500);
+        assert_eq!(longest_silence(&calls(&CALLS[..2]), &broken, 9_000), 8_000);
     }
 
     #[test]
     fn calls_count_for_the_span_in_which_they_began() {
         let spans = spans(&calls(&CALLS), 0, SPAN);
-        assert_eq!(spans[0], Span { answered: 4, failed: 1, slowest: 3_000 });
+        assert_eq!(spans[0], Span { answered: 5, failed: 1, slowest: 3_000 });
         assert_eq!(spans[1], Span { answered: 1, failed: 0, slowest: 700 });
     }
 }

@@ -42,14 +42,6 @@ impl Fault {
         )
     }
 
-    /// Whether it takes a node away, so that others have to take over from it.
-    pub(crate) fn needs_takeover(self) -> bool {
-        matches!(
-            self,
-            Fault::Kill { .. } | Fault::Pause { long: true, .. } | Fault::CutOff { .. } | Fault::Unplug { .. }
-        )
-    }
-
     /// The node whose process is broken, if it is one alone.
     pub(crate) fn node(self) -> Option<usize> {
         match self {

@@ -17,9 +17,8 @@ pub(crate) struct Report {
     /// Calls by what was called, each with how many of them were answered.
     pub(crate) calls: Vec<(&'static str, u64, u64)>,
     pub(crate) errors: BTreeMap<String, u64>,
-    /// What was broken, each with how long it was until all names were answered again, in microseconds, where that was
-    /// seen.
-    pub(crate) broken: Vec<(Broken, Option<u64>)>,
+    /// What was broken, each with the longest time for which a name was answered to nobody, in microseconds.
+    pub(crate) broken: Vec<(Broken, u64)>,
     /// When the load began, by the clock.
     pub(crate) since: u64,
     /// What was wrong.
@@ -30,14 +29,13 @@ pub(crate) struct Report {
 const WRONG_SHOWN_MAX: usize = 20;
 
 impl Report {
-    /// How often each kind of fault came, and the shortest, the median and the longest time until all names were answered.
-    fn outages(&self) -> BTreeMap<&'static str, (usize, Vec<u64>)> {
-        let mut kinds = BTreeMap::<_, (usize, Vec<u64>)>::new();
-        for (broken, outage) in &self.broken {
-            let (count, outages) = kinds.entry(broken.fault.kind()).or_default();
-            *count += 1;
-            outages.extend(outage);
-            outages.sort_unstable();
+    /// These times by what broke, the shortest first.
+    fn silences(&self) -> BTreeMap<&'static str, Vec<u64>> {
+        let mut kinds = BTreeMap::<_, Vec<u64>>::new();
+        for (broken, silence) in &self.broken {
+            let silences = kinds.entry(broken.fault.kind()).or_default();
+            silences.push(*silence);
+            silences.sort_unstable();
         }
         kinds
     }
@@ -60,18 +58,18 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nUntil every name was answered again, seen from the other processes, from when it broke:\n\n\
+            "\nThe longest time for which a name was answered to nobody outside of the process that broke:\n\n\
              | what broke | times | shortest | median | longest |\n|---|--:|--:|--:|--:|"
         )?;
-        for (kind, (count, outages)) in self.outages() {
-            let of = |at: usize| outages.get(at).map_or_else(|| "-".to_owned(), |micros| seconds(*micros));
-            let last = outages.len().saturating_sub(1);
-            writeln!(f, "| {kind} | {count} | {} | {} | {} |", of(0), of(last / 2), of(last))?;
+        for (kind, silences) in self.silences() {
+            let (count, last) = (silences.len(), silences.len() - 1);
+            let [shortest, median, longest] = [0, last / 2, last].map(|at| seconds(silences[at]));
+            writeln!(f, "| {kind} | {count} | {shortest} | {median} | {longest} |")?;
         }
-        writeln!(f, "\n| at | for | what broke | all answered after |\n|--:|--:|---|--:|")?;
-        for (Broken { fault, from, until, .. }, outage) in &self.broken {
+        writeln!(f, "\n| at | for | what broke | longest silence |\n|--:|--:|---|--:|")?;
+        for (Broken { fault, from, until, .. }, silence) in &self.broken {
             let (at, lasted) = (seconds(from.saturating_sub(self.since)), seconds(until.saturating_sub(*from)));
-            writeln!(f, "| {at} | {lasted} | {fault} | {} |", outage.map_or_else(|| "-".to_owned(), seconds))?;
+            writeln!(f, "| {at} | {lasted} | {fault} | {} |", seconds(*silence))?;
         }
         let verdict = match self.wrong.len() {
             0 => "Nothing was lost, doubled, stale or out of order.".to_owned(),
@@ -100,8 +98,8 @@ mod tests {
             from,
             until: from + 1,
         };
-        let outages = [(broken(0, 1_000_000), Some(3_500_000)), (broken(1, 9_000_000), Some(2_000_000))];
-        let report = Report { broken: outages.to_vec(), ..Report::default() }.to_string();
+        let silences = [(broken(0, 1_000_000), 3_500_000), (broken(1, 9_000_000), 2_000_000)];
+        let report = Report { broken: silences.to_vec(), ..Report::default() }.to_string();
         assert!(report.contains("| kill | 2 | 2.00 s | 2.00 s | 3.50 s |"), "{report}");
         assert!(report.contains("| 9.00 s | 0.00 s | node 2: kill | 2.00 s |"), "{report}");
         assert!(report.contains("Nothing was lost"), "{report}");

@@ -118,7 +118,7 @@ pub(crate) async fn all_own(node: &Node, members: &[SocketAddr]) {
 /// The first registers that a member owns.
 pub(crate) fn registers_of(node: &Node, member: SocketAddr, count: usize) -> Vec<String> {
     let is_there = |register: &String| match node.whereis::<Register>(register.as_str()).unwrap() {
-        Location::There(there) => there.address() == member,
+        Location::There(there) => there.address == member,
         _ => false,
     };
     let registers = (0..10_000).map(|number| format!("register-{number}")).filter(is_there).take(count);

@@ -69,6 +69,12 @@ impl Routing {
         }
     }
 
+    /// Follows a view as if `me`, this node, had read it: for who measures what that costs. Nothing may be sent then.
+    #[doc(hidden)]
+    pub fn follow(&self, seen: &Seen, me: dna_core::NodeId) {
+        self.inner.follow_view(seen, me);
+    }
+
     fn begin_session(&self, incarnation: &Incarnation) -> std::io::Result<()> {
         let mut config =
             Config::new(self.cluster.clone(), peer_id(incarnation.node)).security(self.inner.security.clone());
@@ -103,6 +109,10 @@ impl Inner {
     /// Follows a view.
     fn take_in(&self, session: &Session, seen: &Arc<Seen>, me: dna_core::NodeId) {
         session.take_in(seen.clone());
+        self.follow_view(seen, me);
+    }
+
+    fn follow_view(&self, seen: &Seen, me: dna_core::NodeId) {
         for (shard, owner) in self.shards().zip(seen.view.owners()) {
             self.lead_by_view(shard, owner, me, seen.version);
             if let Some(arrivals) = self.arrivals(shard) {

@@ -461,7 +461,9 @@ impl Outbox {
                 ReplySender::Of(asker, token) => {
                     let end = CallEnd { token, result };
                     match &mut together {
-                        Some((same, ends)) if std::ptr::addr_eq(Arc::as_ptr(same), Arc::as_ptr(&asker)) => ends.push(end),
+                        Some((same, ends)) if std::ptr::addr_eq(Arc::as_ptr(same), Arc::as_ptr(&asker)) => {
+                            ends.push(end)
+                        }
                         _ => {
                             let mut ends = Vec::with_capacity(left);
                             ends.push(end);

@@ -415,7 +415,12 @@ impl<'a, H: Handler> Served<'a, H> {
     fn queue_empty(&mut self) {
         if let Some((first, count)) = self.empty.take() {
             let body = Bytes::copy_from_slice(&count.to_le_bytes());
-            self.replies.push(Outgoing { head: Head::new(Kind::Empty, first), header: Bytes::new(), body, deadline: None });
+            self.replies.push(Outgoing {
+                head: Head::new(Kind::Empty, first),
+                header: Bytes::new(),
+                body,
+                deadline: None,
+            });
         }
     }
 

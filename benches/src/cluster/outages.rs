@@ -55,7 +55,7 @@ pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
 
     let moved = |what: &str| {
         let actors = bench.scale.moved;
-        Spec::new(11, Class::Memory, Unit::Seconds, format!("moves of 256 shards, {actors} active actors, {what}"))
+        Spec::new(11, Class::Memory, Unit::Microseconds, format!("moves of 256 shards, {actors} active actors, {what}"))
     };
     let mut waits = Vec::new();
     for round in bench.rounds("(11) moves") {
@@ -64,9 +64,9 @@ pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
         let Some(times) = measured.percentiles().filter(|_| round.counts()) else { continue };
         let most = seconds(measured.latencies.iter().copied().max().unwrap_or_default());
         let values = [
-            ("a caller's longest wait, p50", times.p50 / 1e6),
-            ("a caller's longest wait, the most", most),
-            ("all of them", all.as_secs_f64()),
+            ("a caller's longest wait, p50", times.p50),
+            ("a caller's longest wait, the most", most * 1e6),
+            ("all of them", all.as_secs_f64() * 1e6),
         ];
         for (what, value) in values {
             board.row(moved(what)).ours.push(value);

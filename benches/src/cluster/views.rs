@@ -115,7 +115,8 @@ impl Cluster {
         };
         let mut seen = None;
         for number in 0..members {
-            let view = decide::join(seen.as_ref(), &member(number), &settings, Timestamp::default()).map_err(invalid)?;
+            let view =
+                decide::join(seen.as_ref(), &member(number), &settings, Timestamp::default()).map_err(invalid)?;
             seen = Some(Seen { version: seen.map_or(1, |seen: Seen| seen.version + 1), view });
         }
         let seen = seen.ok_or_else(|| invalid("a cluster has members"))?;

@@ -53,7 +53,8 @@ pub(crate) async fn casts(run: Duration) -> Result<Measured, Error> {
         (Framed::new(near, LengthDelimitedCodec::new()), Framed::new(far, LengthDelimitedCodec::new()));
     let (to_wire, mut from_sender) = mpsc::channel::<Message>(WAITING_MAX);
     let (to_counter, mut from_wire) = mpsc::channel::<Message>(WAITING_MAX);
-    let encoded = rmp_serde::to_vec_named(&Message::Add { amount: 1 }).map_err(|error| Error::Wire(error.to_string()))?;
+    let encoded =
+        rmp_serde::to_vec_named(&Message::Add { amount: 1 }).map_err(|error| Error::Wire(error.to_string()))?;
     let encoded = encoded.len();
 
     let writing = tokio::spawn(async move {

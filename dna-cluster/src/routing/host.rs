@@ -1,6 +1,11 @@
 //! Routing as what a membership runs: the engine, and the ways from and to it.
 
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use dna_core::{AttachError, Authority, Loss as EngineLoss, Member, NodeAddress, ReadError, Shard};
 use dna_transport::{Config, Security, Tcp, Transport};
@@ -109,6 +114,7 @@ impl Inner {
     /// Follows a view.
     fn take_in(&self, session: &Session, seen: &Arc<Seen>, me: dna_core::NodeId) {
         session.take_in(seen.clone());
+        self.version.store(seen.version, Ordering::Release);
         self.follow_view(seen, me);
     }
 

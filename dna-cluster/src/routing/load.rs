@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -16,6 +16,8 @@ use crate::limits::{ROUTED_CASTS_MAX, ROUTED_MESSAGES_MAX};
 #[derive(Debug, Default)]
 pub(crate) struct Load {
     messages: AtomicUsize,
+    /// Whether somebody may be among the waiting.
+    is_waited_for: AtomicBool,
     waiting: Mutex<Vec<Waker>>,
 }
 
@@ -43,21 +45,29 @@ impl Load {
         if self.has_room() {
             return Poll::Ready(());
         }
-        self.waiting.lock().push(cx.waker().clone());
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.push(cx.waker().clone());
+            self.is_waited_for.store(true, Ordering::SeqCst);
+        }
         // One that was counted out meanwhile may have missed the waker.
         if self.has_room() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     fn has_room(&self) -> bool {
-        self.messages.load(Ordering::Acquire) < ROUTED_CASTS_MAX
+        self.messages.load(Ordering::SeqCst) < ROUTED_CASTS_MAX
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let before = self.0.messages.fetch_sub(1, Ordering::AcqRel);
-        if before <= ROUTED_CASTS_MAX {
-            let waiting = std::mem::take(&mut *self.0.waiting.lock());
+        let before = self.0.messages.fetch_sub(1, Ordering::SeqCst);
+        if before <= ROUTED_CASTS_MAX && self.0.is_waited_for.load(Ordering::SeqCst) {
+            let waiting = {
+                let mut waiting = self.0.waiting.lock();
+                self.0.is_waited_for.store(false, Ordering::SeqCst);
+                std::mem::take(&mut *waiting)
+            };
             waiting.into_iter().for_each(Waker::wake);
         }
     }

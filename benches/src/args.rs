@@ -20,7 +20,12 @@ use clap::{Parser, ValueEnum};
         6  the memory of an idle actor, at 100,000\n  \
         7  calls that touch no storage, 1 and 64 callers\n  \
         8  growth: the same puts over 1, 10, 1,000 and 100,000 actors\n\n\
-        With `--store scylla`: 1, 2 (1 to 1,024 callers), 3 (64 to 1,024 actors, a caller each), 5, and `--soak`.\n\
+        With `--store scylla`: 1, 2 (1 to 1,024 callers), 3 (64 to 1,024 actors, a caller each), 5, and `--soak`.\n\n\
+        With `--cluster`, and only there:\n  \
+        9  calls to an actor on another node, 1 and 64 in flight\n  \
+        10  casts to an actor on another node\n  \
+        11  how long takeovers and moves take\n  \
+        12  what a view change costs at 3, 30 and 300 members\n\n\
         docs/performance.md says what each row means."
 )]
 pub(crate) struct Args {
@@ -37,7 +42,7 @@ pub(crate) struct Args {
     pub(crate) quick: bool,
 
     /// Only these workloads.
-    #[arg(long, value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_delimiter = ',', value_name = "N", value_parser = clap::value_parser!(u8).range(1..=12))]
     pub(crate) workload: Vec<u8>,
 
     /// How many rounds count, behind one that does not. 5 unless it is said, 1 with `--quick`.
@@ -47,6 +52,10 @@ pub(crate) struct Args {
     /// Only a full load for so long on `--store scylla`: how far the rows lag, and that nothing grows.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) soak: Option<u32>,
+
+    /// Several nodes instead of one, on a cluster's store in memory, so that no database is measured.
+    #[arg(long, conflicts_with_all = ["store", "durability", "soak", "cql"])]
+    pub(crate) cluster: bool,
 
     /// Where the server of `--store scylla` answers. Unless it is said, what `DNA_CQL` says, or else 127.0.0.1:9042.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -118,6 +127,10 @@ pub(crate) struct Scale {
     pub(crate) growth_puts: u64,
     /// How many transactions SQLite is given where the load is bounded by time.
     pub(crate) sqlite_transactions: u64,
+    /// Active actors of the node that gives its shards away, of workload 11.
+    pub(crate) moved: u64,
+    /// How often workload 12 takes a view in.
+    pub(crate) view_changes: u32,
 }
 
 const FULL: Scale = Scale {
@@ -130,6 +143,8 @@ const FULL: Scale = Scale {
     growth: &[1, 10, 1_000, 100_000],
     growth_puts: 100_000,
     sqlite_transactions: 100,
+    moved: 2_000,
+    view_changes: 50,
 };
 
 const QUICK: Scale = Scale {
@@ -142,6 +157,8 @@ const QUICK: Scale = Scale {
     growth: &[1, 10, 200],
     growth_puts: 4_000,
     sqlite_transactions: 4,
+    moved: 200,
+    view_changes: 3,
 };
 
 impl Args {
@@ -171,6 +188,7 @@ impl Args {
     /// The store as one line says it.
     pub(crate) fn store_line(&self) -> &'static str {
         match (self.store, self.durability) {
+            _ if self.cluster => "nodes of one process on a cluster's store in memory, TCP on loopback between them",
             (StoreKind::Memory, _) => "memory store: nothing outlives the process",
             (StoreKind::Scylla, _) => "CQL store: `Ok` outlives what the server's commit log does",
             (StoreKind::Embedded, DurabilityKind::Fsync) => "embedded store, fsync: `Ok` outlives a power failure",
@@ -196,8 +214,8 @@ mod tests {
     fn workloads_are_chosen_by_number() {
         let args = Args::parse_from(["bench", "--workload", "1,7"]);
         assert_eq!((1..=8).filter(|number| args.has_workload(*number)).collect::<Vec<_>>(), [1, 7]);
-        assert!(Args::try_parse_from(["bench", "--workload", "9"]).is_err());
-        assert!((1..=8).all(|number| Args::parse_from(["bench"]).has_workload(number)));
+        assert!(Args::try_parse_from(["bench", "--workload", "13"]).is_err());
+        assert!((1..=12).all(|number| Args::parse_from(["bench"]).has_workload(number)));
     }
 
     #[test]
@@ -207,6 +225,14 @@ mod tests {
         assert_eq!((args.store, args.soak), (StoreKind::Scylla, Some(600)));
         assert_eq!(args.contact(), "127.0.0.7:9042");
         assert!(Args::try_parse_from(["bench", "--soak", "0"]).is_err());
+    }
+
+    #[test]
+    fn several_nodes_have_a_store_of_their_own() {
+        assert!(Args::parse_from(["bench", "--cluster", "--quick", "--workload", "9,10"]).cluster);
+        for other in [&["--store", "embedded"][..], &["--durability", "fsync"], &["--soak", "1"], &["--cql", "a:1"]] {
+            assert!(Args::try_parse_from([&["bench", "--cluster"], other].concat()).is_err(), "{other:?}");
+        }
     }
 
     #[test]

@@ -53,6 +53,15 @@ pub(crate) enum Error {
     /// A workload that the store does not have.
     #[error("workload {0} does not run on `--store scylla`; 1, 2, 3 and 5 do")]
     NoWorkload(u8),
+    /// A workload of several nodes, and only one node.
+    #[error("workload {0} goes with `--cluster`, and 9 to 12 are what runs there")]
+    NoClusterWorkload(u8),
+    /// Sockets failed, of a reference.
+    #[error("a socket: {0}")]
+    Socket(#[from] io::Error),
+    /// Bytes between the ends of a reference are not what they should be.
+    #[error("a reference cannot read what it was sent: {0}")]
+    Wire(String),
     /// A load for so long that the store does not have.
     #[error("`--soak` goes with `--store scylla`")]
     NoSoak,

@@ -12,6 +12,7 @@ mod args;
 mod baseline;
 mod bench;
 mod child;
+mod cluster;
 mod cql;
 mod environment;
 mod error;
@@ -73,7 +74,11 @@ async fn run(args: Args) -> Result<(), Error> {
     match server {
         Some(server) => cql::run(&bench, &server, &mut board).await?,
         None if bench.args.soak.is_some() => return Err(Error::NoSoak),
+        None if bench.args.cluster => cluster::run(&bench, &mut board).await?,
         None => {
+            if let Some(number) = bench.args.workload.iter().find(|number| **number > 8) {
+                return Err(Error::NoClusterWorkload(*number));
+            }
             for number in (1..=8).filter(|number| bench.args.has_workload(*number)) {
                 workloads::run(&bench, &mut board, number).await?;
             }

@@ -66,6 +66,13 @@ pub const ROUTED_MESSAGES_MAX: usize = 64 * 1024;
 /// serves it knows whether it was.
 pub const ANSWER_GRACE: Duration = Duration::from_millis(500);
 
+/// Answers that are longer are not decoded by the task of the connection that has brought them, in bytes. And where those
+/// to a peer were longer of late, they are not encoded by it either.
+pub const ANSWERED_IN_PLACE_BYTES_MAX: usize = 16 * 1024;
+
+/// For how many calls it is remembered that an answer was longer than [`ANSWERED_IN_PLACE_BYTES_MAX`].
+pub const LONG_ANSWERS_REMEMBERED: u32 = 64;
+
 /// How long a cast without a deadline may be on its way.
 pub const CAST_DEADLINE: Duration = Duration::from_secs(600);
 

@@ -1,5 +1,7 @@
 //! Messages as bytes: MessagePack with named fields.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -21,8 +23,27 @@ pub(crate) enum CodecError {
 /// `value` as it goes to another node.
 pub(crate) fn encode<V: Serialize>(value: &V) -> Result<Bytes, CodecError> {
     let what = std::any::type_name::<V>();
-    let encoded = run::guarded(what, || rmp_serde::to_vec_named(value)).ok_or(CodecError::Panicked { what })?;
-    encoded.map(Bytes::from).map_err(|reason| CodecError::Encode { what, reason })
+    // Encoding a value may encode another one, in whose way the buffer must not be.
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+    let encoded = run::guarded(what, || rmp_serde::encode::write_named(&mut buffer, value));
+    let encoded = encoded.ok_or(CodecError::Panicked { what })?;
+    encoded.map_err(|reason| CodecError::Encode { what, reason })?;
+    if buffer.capacity() > BUFFER_BYTES_MAX {
+        return Ok(Bytes::from(buffer));
+    }
+    let bytes = Bytes::copy_from_slice(&buffer);
+    buffer.clear();
+    // Where a thread ends there is no next time.
+    let _ = BUFFER.try_with(|kept| kept.set(buffer));
+    Ok(bytes)
+}
+
+/// What a buffer may hold that is used again, in bytes.
+const BUFFER_BYTES_MAX: usize = 16 * 1024;
+
+thread_local! {
+    /// Where values are encoded.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A value as it comes from another node.

@@ -141,7 +141,9 @@ pub use module::StorageModule;
 pub use name::{ActorName, NameError};
 pub use outcome::Outcome;
 pub use partition::Partition;
-pub use route::{Answered, Callers, Delivered, Inbound, Origin, Outbound, Router, Unanswered, Undelivered, Unrouted};
+pub use route::{
+    Abandoned, Answered, Callers, Delivered, Inbound, Origin, Outbound, Router, Unanswered, Undelivered, Unrouted,
+};
 pub use schedule::{Scheduled, TooManyScheduled};
 pub use store::{
     ActorWrites, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, RowsWaiting, Store, Write, WriteKind,

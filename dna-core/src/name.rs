@@ -38,6 +38,15 @@ impl ActorName {
         Ok(ActorName(Arc::new(parts)))
     }
 
+    /// The address of another actor of the same namespace and type, with which it shares these.
+    ///
+    /// # Errors
+    /// [`NameError`] where the name is empty or too long.
+    pub fn sibling(&self, name: impl Into<Arc<str>>) -> Result<Self, NameError> {
+        let Parts { namespace, kind, .. } = &*self.0;
+        ActorName::new(namespace.clone(), kind.clone(), name)
+    }
+
     /// The namespace, a node's setting.
     pub fn namespace(&self) -> &str {
         &self.0.namespace

@@ -5,13 +5,16 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
     task::{Context, Poll, Waker},
 };
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::{call_error::CallError, meter::Sample, outcome::Outcome, run::drop_user};
+use crate::{call_error::CallError, meter::Sample, outcome::Outcome, route::Abandoned, run::drop_user};
 
 /// What a message came to, as it travels from the actor to the caller.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ struct Inner<R> {
     never_started: bool,
 }
 
-struct Hook(Box<dyn FnOnce() + Send>);
+struct Hook(Arc<dyn Abandoned>);
 
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,12 +114,12 @@ impl<R> ReplyCell<R> {
     }
 
     /// Has `hook` called once the caller gives up without an answer; at once, if it has.
-    pub(crate) fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>) {
+    pub(crate) fn when_given_up(&self, hook: Arc<dyn Abandoned>) {
         let mut inner = self.inner.lock();
         match self.phase() {
             OVER => {
                 drop(inner);
-                hook();
+                hook.abandoned();
             }
             READY => {}
             _ => inner.given_up = Some(Hook(hook)),
@@ -200,7 +203,7 @@ impl<R> ReplyCell<R> {
         drop(inner);
         drop_user(before);
         if let Some(Hook(hook)) = hook {
-            hook();
+            hook.abandoned();
         }
         if given_up == QUEUED { GivenUp::NotStarted } else { GivenUp::Started }
     }
@@ -298,6 +301,16 @@ mod tests {
 
     use super::*;
 
+    /// Counts how often somebody gave up.
+    #[derive(Default)]
+    struct Counts(AtomicU8);
+
+    impl Abandoned for Counts {
+        fn abandoned(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn new_cell() -> ReplyCell<u32> {
         ReplyCell::new(Waker::noop().clone(), None)
     }
@@ -354,24 +367,18 @@ mod tests {
 
     #[test]
     fn a_hook_is_called_when_the_caller_gives_up_and_not_when_there_is_an_answer() {
-        let calls = Arc::new(AtomicU8::new(0));
-        let hook = || {
-            let calls = calls.clone();
-            Box::new(move || {
-                calls.fetch_add(1, Ordering::Relaxed);
-            })
-        };
+        let hook = Arc::new(Counts::default());
         let answered = new_cell();
-        answered.when_given_up(hook());
+        answered.when_given_up(hook.clone());
         answered.answer(Answer::Reply { reply: 7, outcome: Outcome::NotApplied });
         assert_eq!(answered.give_up(), GivenUp::Answered);
-        assert_eq!(calls.load(Ordering::Relaxed), 0);
+        assert_eq!(hook.0.load(Ordering::Relaxed), 0);
         let given_up = new_cell();
-        given_up.when_given_up(hook());
+        given_up.when_given_up(hook.clone());
         given_up.give_up();
-        assert_eq!(calls.load(Ordering::Relaxed), 1);
-        given_up.when_given_up(hook());
-        assert_eq!(calls.load(Ordering::Relaxed), 2, "at once");
+        assert_eq!(hook.0.load(Ordering::Relaxed), 1);
+        given_up.when_given_up(hook.clone());
+        assert_eq!(hook.0.load(Ordering::Relaxed), 2, "at once");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     limits::COPY_BYTES_MAX,
     schedule::Piece,
     seam::Millis,
-    wire::{Head, NO_DEADLINE},
+    wire::{HEAD_BYTES, Head, NO_DEADLINE, PREFIX_BYTES},
 };
 
 /// Bytes that are to be written, in order.
@@ -32,6 +32,8 @@ impl Batch {
             Some(deadline) => u32::try_from(deadline.saturating_sub(now)).unwrap_or(NO_DEADLINE),
             None => NO_DEADLINE,
         };
+        let copied = if body.len() <= COPY_BYTES_MAX { body.len() } else { 0 };
+        self.tail.reserve(PREFIX_BYTES + HEAD_BYTES + header.len() + copied);
         head.write(self.version, header.len() + body.len(), &mut self.tail);
         self.tail.extend_from_slice(&header);
         if body.len() <= COPY_BYTES_MAX {

@@ -13,10 +13,11 @@ use futures_util::future::{Either, select};
 use crate::{
     CallError, ConnectError, Event, Limit, Lost, Malformed, Outcome, PeerId, Refusal, Remote, Side, Socket,
     handshake::{self, HandshakeError},
-    limits::WRITE_BYTES,
+    limits::{EMPTY_REPLIES_MAX, WRITE_BYTES},
     link::{Link, told},
-    outbox::{State, Work},
+    outbox::{Ended, State, Work},
     peer::PeerInner,
+    schedule::{Outgoing, Piece},
     seam,
     wire::{Assembly, Code, Frame, Head, Kind},
 };
@@ -160,6 +161,7 @@ async fn run_connection(peer: &Arc<PeerInner>, connection: Connection) {
         peer,
         assembly: Assembly::new(peer.shared.config.limits.message_bytes),
         work: Work::default(),
+        ended: Vec::new(),
         said_goodbye: false,
         peer_closes: false,
         is_lively: false,
@@ -205,6 +207,8 @@ struct Driver<'a> {
     peer: &'a PeerInner,
     assembly: Assembly,
     work: Work,
+    /// The calls whose ends were read, until they are told.
+    ended: Vec<Ended>,
     said_goodbye: bool,
     peer_closes: bool,
     /// Whether several callers were seen at the last turn.
@@ -238,11 +242,16 @@ impl Driver<'_> {
         loop {
             let mut frames = 0;
             while frames < FRAMES_PER_TURN
-                && let Some(frame) = self.link.next_frame()?
+                && let Some(frame) = self.next_frame()?
             {
-                self.take_frame(frame)?;
+                let taken = self.take_frame(frame);
+                if taken.is_err() {
+                    self.peer.outbox.finish(&mut self.ended);
+                }
+                taken?;
                 frames += 1;
             }
+            self.peer.outbox.finish(&mut self.ended);
             self.is_lively |= frames > 1;
             let has_written = self.write(cx)?;
             let has_read = match self.link.poll_read(cx) {
@@ -275,8 +284,11 @@ impl Driver<'_> {
         for id in work.cancels.drain(..) {
             self.link.outgoing.push_control(Head::new(Kind::Cancel, id), &[]);
         }
-        if !work.pieces.is_empty() {
+        if !(work.messages.is_empty() && work.pieces.is_empty()) {
             let now = self.peer.shared.seam.now();
+            for Outgoing { head, header, body, deadline } in work.messages.drain(..) {
+                self.link.outgoing.push(Piece { head, header, body, deadline }, now);
+            }
             for piece in work.pieces.drain(..) {
                 self.link.outgoing.push(piece, now);
             }
@@ -298,17 +310,32 @@ impl Driver<'_> {
         self.peer_closes || (state == State::Draining && self.peer.outbox.is_done())
     }
 
+    fn next_frame(&mut self) -> Result<Option<Frame>, Ending> {
+        let next = self.link.next_frame();
+        if next.is_err() {
+            self.peer.outbox.finish(&mut self.ended);
+        }
+        Ok(next?)
+    }
+
     fn take_frame(&mut self, frame: Frame) -> Result<(), Ending> {
         let Frame { head, .. } = frame;
         match head.kind {
             Kind::Reply => {
                 if let Some(reply) = self.assembly.add(frame)? {
-                    self.peer.outbox.finish(reply.id, Ok(reply.body));
+                    self.ended.push(Ended::One(reply.id, Ok(reply.body)));
                 }
             }
             Kind::Error => {
                 self.assembly.drop_message(head.id);
-                self.peer.outbox.finish(head.id, Err(reason(head.code)));
+                self.ended.push(Ended::One(head.id, Err(reason(head.code))));
+            }
+            Kind::Empty => {
+                let count = frame.payload.first_chunk().map_or(0, |count| u32::from_le_bytes(*count));
+                if count == 0 || count > EMPTY_REPLIES_MAX {
+                    return Err(Malformed::EmptyReplies(count).into());
+                }
+                self.ended.push(Ended::Empty(head.id, count));
             }
             Kind::GoAway => {
                 self.peer_closes = true;

@@ -1,8 +1,9 @@
 //! What answers the peers' requests.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 
 use crate::handshake::Remote;
 
@@ -23,6 +24,28 @@ pub struct Incoming {
     pub within: Option<Duration>,
 }
 
+/// The answer to a request.
+pub enum Answer {
+    /// Here it is.
+    Now(Bytes),
+    /// It comes from this, which the connection's own task polls when it is woken: what it does between two points at which
+    /// it waits holds back all other messages of the connection.
+    Soon(BoxFuture<'static, Bytes>),
+    /// It comes from this, which has a task of its own if it is not ready at once.
+    Task(BoxFuture<'static, Bytes>),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Answer::Now(_) => "now",
+            Answer::Soon(_) => "soon",
+            Answer::Task(_) => "task",
+        };
+        f.debug_tuple("Answer").field(&kind).finish()
+    }
+}
+
 /// Answers the requests of peers.
 ///
 /// The futures of one stream are polled for the first time in the order in which the messages were sent, each to its first
@@ -35,6 +58,12 @@ pub struct Incoming {
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request. A panic is the caller's [`CallError::Panicked`](crate::CallError::Panicked).
     fn call(self: Arc<Self>, request: Incoming) -> impl Future<Output = Bytes> + Send + 'static;
+
+    /// As [`call`](Handler::call), which it makes a task of unless a handler says otherwise, for handlers that often have the
+    /// answer at once, or need next to no computing once they have what they wait for.
+    fn begin(self: &Arc<Self>, request: Incoming) -> Answer {
+        Answer::Task(Box::pin(Arc::clone(self).call(request)))
+    }
 
     /// Takes a message that nobody waits for. While too many of one peer have not ended, no further message of that peer is
     /// read. It runs on when the peer is out of reach. A panic is logged.

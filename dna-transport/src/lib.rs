@@ -33,7 +33,8 @@
 //!
 //! - [`Transport`] is a node's end: it listens, and knows the peers. [`Config`] has its settings, with every bound
 //!   ([`Limits`]) and every time ([`Timing`]).
-//! - [`Peer`] is a node to send to: [`Peer::call`] for an answer, [`Peer::cast`] without.
+//! - [`Peer`] is a node to send to: [`Peer::call`] for an answer, [`Peer::cast`] without. Who makes very many calls has
+//!   them told to an [`Asker`] by [`Peer::ask`].
 //! - [`Handler`] answers what comes in.
 //! - [`CallError::outcome`] tells whether a failed call may be sent again: [`Outcome::NotHandled`] or [`Outcome::Unknown`].
 //! - [`Security`] keeps strangers out.
@@ -72,10 +73,10 @@ pub use call::Call;
 pub use config::{Config, Limits, Timing};
 pub use error::{CallError, ConnectError, Limit, Lost, Outcome, PeerError, Side, StartError};
 pub use event::{Event, Observer};
-pub use handler::{Handler, Incoming};
+pub use handler::{Answer, Handler, Incoming};
 pub use handshake::{Refusal, Remote, TlsFailure};
 pub use network::{Listener, Network, Socket, Tcp};
-pub use peer::{Load, Peer};
+pub use peer::{Asker, CallEnd, Load, Peer};
 pub use peer_id::PeerId;
 pub use request::Request;
 pub use security::{Secret, SecretTooShort, Security};

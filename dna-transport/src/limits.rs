@@ -20,6 +20,9 @@ pub const REQUEST_HEADER_BYTES_MAX: usize = 1024;
 /// of a single frame do not.
 pub const LARGE_MESSAGES_MAX: usize = 4;
 
+/// The most empty replies that one frame stands for.
+pub const EMPTY_REPLIES_MAX: u32 = 4 * 1024;
+
 /// Longest message of the handshake, in bytes, without the length in front of it.
 pub const HANDSHAKE_BYTES_MAX: usize = 4 * 1024;
 
@@ -97,6 +100,9 @@ pub(crate) const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes that are gathered for one write.
 pub(crate) const WRITE_BYTES: usize = 256 * 1024;
+
+/// Bytes up to which all that waits is gathered for one write, if none of it is long.
+pub(crate) const WRITE_ALL_BYTES: usize = 1024 * 1024;
 
 /// Bytes that are read at once.
 pub(crate) const READ_BYTES: usize = 64 * 1024;

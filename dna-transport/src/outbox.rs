@@ -2,7 +2,8 @@
 //! connections; knows no socket.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,13 +14,13 @@ use std::{
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::{
-    CallError, ConnectError, Limit, Limits, Lost, Outcome, Refusal, Request, Side,
+    Asker, CallEnd, CallError, ConnectError, Limit, Limits, Lost, Outcome, Refusal, Request, Side,
     handshake::Remote,
-    limits::REQUEST_HEADER_BYTES_MAX,
+    limits::{REQUEST_HEADER_BYTES_MAX, WRITE_ALL_BYTES},
     schedule::{Outgoing, Piece, Schedule},
     seam::Millis,
     shared::Change,
@@ -27,7 +28,19 @@ use crate::{
 };
 
 /// How the end of a call gets to it.
-pub(crate) type ReplySender = oneshot::Sender<Result<Bytes, CallError>>;
+pub(crate) enum ReplySender {
+    /// To a future.
+    One(oneshot::Sender<Result<Bytes, CallError>>),
+    /// To somebody who makes many.
+    Of(Arc<dyn Asker>, [u64; 2]),
+}
+
+impl fmt::Debug for ReplySender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplySender")
+    }
+}
+
 /// Where a call waits for its end.
 pub(crate) type ReplyReceiver = oneshot::Receiver<Result<Bytes, CallError>>;
 
@@ -51,6 +64,8 @@ struct Inner {
     /// Of calls that are over and whose peer has to be told.
     cancels: Vec<u64>,
     next_id: u64,
+    /// All calls with lower ids have begun.
+    begun_below: u64,
     /// Messages in the schedule whose call is over.
     dead: usize,
     /// Messages in the schedule.
@@ -98,16 +113,27 @@ enum Connection {
     Failed(ConnectError),
 }
 
+/// How calls have ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The one with this id.
+    One(u64, Result<Bytes, CallError>),
+    /// So many with ids from this one on: with empty replies.
+    Empty(u64, u32),
+}
+
 /// What the writer is to write.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
     pub(crate) cancels: Vec<u64>,
+    /// Whole messages, to be written before the pieces.
+    pub(crate) messages: VecDeque<Outgoing>,
     pub(crate) pieces: Vec<Piece>,
 }
 
 impl Work {
     pub(crate) fn is_empty(&self) -> bool {
-        self.cancels.is_empty() && self.pieces.is_empty()
+        self.cancels.is_empty() && self.messages.is_empty() && self.pieces.is_empty()
     }
 }
 
@@ -118,6 +144,7 @@ impl Outbox {
             calls: HashMap::default(),
             cancels: Vec::new(),
             next_id: 1,
+            begun_below: 0,
             dead: 0,
             queued: 0,
             state: State::Open,
@@ -133,6 +160,12 @@ impl Outbox {
 
     /// Takes a call. Its id, and where its end will be.
     pub(crate) fn call(&self, request: Request, deadline: Millis) -> Result<(u64, ReplyReceiver), CallError> {
+        let (reply, receiver) = oneshot::channel();
+        Ok((self.ask(request, deadline, ReplySender::One(reply))?, receiver))
+    }
+
+    /// Takes a call. Its id; its end goes to `reply`.
+    pub(crate) fn ask(&self, request: Request, deadline: Millis, reply: ReplySender) -> Result<u64, CallError> {
         let mut inner = self.inner.lock();
         inner.admit(&request, &self.limits)?;
         if inner.calls.len() >= inner.requests {
@@ -142,11 +175,10 @@ impl Outbox {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             return Err(CallError::Overloaded { limit: Limit::RequestsPerNode, side: Side::Here });
         }
-        let (reply, receiver) = oneshot::channel();
         let id = inner.push(Kind::Request, request, deadline);
         inner.calls.insert(id, Waiter { reply, deadline, has_begun: false });
-        self.wake(&mut inner);
-        Ok((id, receiver))
+        self.wake(inner);
+        Ok(id)
     }
 
     /// Takes a cast.
@@ -154,7 +186,7 @@ impl Outbox {
         let mut inner = self.inner.lock();
         inner.admit(&request, &self.limits)?;
         inner.push(Kind::Cast, request, deadline);
-        self.wake(&mut inner);
+        self.wake(inner);
         Ok(())
     }
 
@@ -163,30 +195,40 @@ impl Outbox {
         let mut inner = self.inner.lock();
         let Some(waiter) = inner.calls.remove(&id) else { return };
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if waiter.has_begun {
+        let mut wakes = true;
+        if inner.has_begun(id, &waiter) {
             inner.tell_cancelled(id);
-            self.wake(&mut inner);
         } else {
             inner.bury();
-            if inner.state == State::Draining {
-                // It may have been what the end waited for.
-                self.wake(&mut inner);
+            // It may have been what the end waited for.
+            wakes = inner.state == State::Draining;
+        }
+        self.tell_of_room(&inner);
+        if wakes {
+            self.wake(inner);
+        }
+    }
+
+    /// The replies to calls have come, or the reasons why there are none.
+    pub(crate) fn finish(&self, ended: &mut Vec<Ended>) {
+        if ended.is_empty() {
+            return;
+        }
+        let mut over = Vec::with_capacity(ended.len());
+        let mut inner = self.inner.lock();
+        for ended in ended.drain(..) {
+            match ended {
+                Ended::One(id, result) => over.extend(inner.calls.remove(&id).map(|waiter| (waiter, result))),
+                Ended::Empty(first, count) => {
+                    let ids = (0..u64::from(count)).map(|number| first.wrapping_add(number));
+                    let waiters = ids.filter_map(|id| inner.calls.remove(&id));
+                    over.extend(waiters.map(|waiter| (waiter, Ok(Bytes::new()))));
+                }
             }
         }
         self.tell_of_room(&inner);
-    }
-
-    /// The reply to a call has come, or the reason why there is none.
-    pub(crate) fn finish(&self, id: u64, result: Result<Bytes, CallError>) {
-        let waiter = {
-            let mut inner = self.inner.lock();
-            let Some(waiter) = inner.calls.remove(&id) else { return };
-            self.tell_of_room(&inner);
-            waiter
-        };
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        // Its caller may have gone in this moment.
-        waiter.reply.send(result).ok();
+        drop(inner);
+        self.tell(over);
     }
 
     /// Ends what is late. The earliest deadline that there may be now; `Millis::MAX` if there is none.
@@ -200,7 +242,7 @@ impl Outbox {
         let mut over = Vec::with_capacity(ids.len());
         for id in ids {
             let Some(waiter) = inner.calls.remove(&id) else { continue };
-            let outcome = if waiter.has_begun {
+            let outcome = if inner.has_begun(id, &waiter) {
                 inner.tell_cancelled(id);
                 Outcome::Unknown
             } else {
@@ -214,9 +256,10 @@ impl Outbox {
         let earliest = inner.earliest;
         if !over.is_empty() {
             self.tell_of_room(&inner);
-            self.wake(&mut inner);
+            self.wake(inner);
+        } else {
+            drop(inner);
         }
-        drop(inner);
         self.fail(over);
         earliest
     }
@@ -270,7 +313,7 @@ impl Outbox {
                 Connection::Wanted => {}
             }
             has_asked = true;
-            self.wake(&mut inner);
+            self.wake(inner);
             None
         };
         self.changed.until(look).await
@@ -327,7 +370,8 @@ impl Outbox {
         inner.connection = Connection::Unknown;
         inner.cancels.clear();
         inner.schedule.reset();
-        let ids = inner.calls.iter().filter(|(_, waiter)| waiter.has_begun).map(|(id, _)| *id).collect::<Vec<_>>();
+        let has_begun = |(id, waiter): &(&u64, &Waiter)| inner.has_begun(**id, waiter);
+        let ids = inner.calls.iter().filter(has_begun).map(|(id, _)| *id).collect::<Vec<_>>();
         let lost = ids.into_iter().filter_map(|id| inner.calls.remove(&id));
         let over = lost.map(|waiter| (waiter, CallError::ConnectionLost(why.clone()))).collect();
         self.changed.tell();
@@ -361,9 +405,9 @@ impl Outbox {
     pub(crate) fn close(&self) {
         let mut inner = self.inner.lock();
         inner.state = State::Closed;
-        let calls = std::mem::take(&mut inner.calls).into_values();
-        let over = calls.map(|waiter| {
-            let outcome = if waiter.has_begun { Outcome::Unknown } else { Outcome::NotHandled };
+        let calls = std::mem::take(&mut inner.calls).into_iter();
+        let over = calls.map(|(id, waiter)| {
+            let outcome = if inner.has_begun(id, &waiter) { Outcome::Unknown } else { Outcome::NotHandled };
             (waiter, CallError::Closed { outcome })
         });
         let over = over.collect();
@@ -402,9 +446,37 @@ impl Outbox {
     }
 
     fn fail(&self, over: Vec<(Waiter, CallError)>) {
+        self.tell(over.into_iter().map(|(waiter, error)| (waiter, Err(error))).collect());
+    }
+
+    /// Tells callers how their calls have ended; those who make many, of all that follow each other at once.
+    fn tell(&self, over: Vec<(Waiter, Result<Bytes, CallError>)>) {
         self.in_flight.fetch_sub(over.len(), Ordering::Relaxed);
-        for (waiter, error) in over {
-            waiter.reply.send(Err(error)).ok();
+        let mut together: Option<(Arc<dyn Asker>, Vec<CallEnd>)> = None;
+        let left = over.len();
+        for (waiter, result) in over {
+            match waiter.reply {
+                // Its caller may have gone in this moment.
+                ReplySender::One(reply) => _ = reply.send(result),
+                ReplySender::Of(asker, token) => {
+                    let end = CallEnd { token, result };
+                    match &mut together {
+                        Some((same, ends)) if std::ptr::addr_eq(Arc::as_ptr(same), Arc::as_ptr(&asker)) => {
+                            ends.push(end)
+                        }
+                        _ => {
+                            let mut ends = Vec::with_capacity(left);
+                            ends.push(end);
+                            if let Some((before, ends)) = together.replace((asker, ends)) {
+                                before.ended(ends);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if let Some((asker, ends)) = together {
+            asker.ended(ends);
         }
     }
 
@@ -414,8 +486,11 @@ impl Outbox {
         }
     }
 
-    fn wake(&self, inner: &mut Inner) {
-        if std::mem::take(&mut inner.is_idle) {
+    /// Wakes a writer that has found nothing to do, behind the lock.
+    fn wake(&self, mut inner: MutexGuard<'_, Inner>) {
+        let is_idle = std::mem::take(&mut inner.is_idle);
+        drop(inner);
+        if is_idle {
             self.writer.wake();
         }
     }
@@ -428,6 +503,11 @@ impl Outbox {
 }
 
 impl Inner {
+    /// Whether the peer has a call, or a part of it.
+    fn has_begun(&self, id: u64, waiter: &Waiter) -> bool {
+        waiter.has_begun || id < self.begun_below
+    }
+
     fn admit(&self, request: &Request, limits: &Limits) -> Result<(), CallError> {
         match self.state {
             State::Open => {}
@@ -474,6 +554,12 @@ impl Inner {
 
     fn take(&mut self, bytes: usize, work: &mut Work) {
         work.cancels.append(&mut self.cancels);
+        if self.dead == 0 && self.schedule.take_all(WRITE_ALL_BYTES, &mut work.messages) {
+            // Every message of the outbox is in there, or was before.
+            self.begun_below = self.next_id;
+            self.queued = 0;
+            return;
+        }
         let Inner { schedule, calls, dead, queued, .. } = self;
         let mut begin = |message: &Outgoing| {
             *queued = queued.saturating_sub(1);
@@ -531,7 +617,8 @@ impl Inner {
 
     /// Takes out all calls that have not begun, and drops all casts.
     fn fail_unbegun(&mut self, error: &CallError) -> Vec<(Waiter, CallError)> {
-        let ids = self.calls.iter().filter(|(_, waiter)| !waiter.has_begun).map(|(id, _)| *id).collect::<Vec<_>>();
+        let waits = |(id, waiter): &(&u64, &Waiter)| !self.has_begun(**id, waiter);
+        let ids = self.calls.iter().filter(waits).map(|(id, _)| *id).collect::<Vec<_>>();
         let unbegun = ids.into_iter().filter_map(|id| self.calls.remove(&id));
         let over = unbegun.map(|waiter| (waiter, error.clone())).collect();
         let Inner { schedule, queued, dropped_casts, .. } = self;

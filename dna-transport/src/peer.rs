@@ -2,9 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::{
     Call, CallError, ConnectError, Event, PeerId, Remote, Request,
-    outbox::Outbox,
+    outbox::{Outbox, ReplySender},
     seam::Millis,
     shared::{PeerKey, Shared},
 };
@@ -20,6 +22,23 @@ pub(crate) struct PeerInner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) expected: Option<PeerId>,
     pub(crate) address: Arc<str>,
+}
+
+/// Somebody who makes many calls, and is told of their ends together.
+pub trait Asker: Send + Sync + 'static {
+    /// These calls have ended. It runs on the transport's tasks and within the methods that end calls, as
+    /// [`Peer::close`] does: it must not block, and whoever calls those must not hold what it needs.
+    fn ended(&self, ends: Vec<CallEnd>);
+}
+
+/// How a call has ended that was [asked](Peer::ask).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CallEnd {
+    /// As it was asked.
+    pub token: [u64; 2],
+    /// The reply, or why there is none.
+    pub result: Result<Bytes, CallError>,
 }
 
 /// What is on its way to a peer.
@@ -53,6 +72,24 @@ impl Peer {
             }
             Err(error) => Call::refused(error),
         }
+    }
+
+    /// Sends a request as [`call`](Peer::call) does, for somebody who makes many: `asker` is told of its end, under this
+    /// token, and no future waits for it. Its id on this peer, for [`cancel`](Peer::cancel).
+    ///
+    /// # Errors
+    /// As the future's, for what is found here: nothing was queued then, and the asker is not told.
+    pub fn ask(&self, request: Request, asker: Arc<dyn Asker>, token: [u64; 2]) -> Result<u64, CallError> {
+        let deadline = self.deadline(&request);
+        let id = self.0.outbox.ask(request, deadline, ReplySender::Of(asker, token))?;
+        self.0.shared.sweeper.stir(deadline);
+        Ok(id)
+    }
+
+    /// Cancels what was [asked](Peer::ask), as dropping a [`Call`] does. Its asker is not told of its end, unless that was on
+    /// its way already.
+    pub fn cancel(&self, id: u64) {
+        self.0.outbox.cancel(id);
     }
 
     /// Sends a message that nobody answers, at once and without waiting. `Ok` means that it is queued: it is lost if the

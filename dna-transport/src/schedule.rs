@@ -86,6 +86,17 @@ impl Schedule {
         self.queue.is_empty() && self.large.is_empty() && self.waiting.is_empty()
     }
 
+    /// Moves all messages to `into` if they are short, and have about `bytes` bytes at the most. Whether they were.
+    pub(crate) fn take_all(&mut self, bytes: usize, into: &mut VecDeque<Outgoing>) -> bool {
+        let has_long = !(self.large.is_empty() && self.waiting.is_empty() && self.parked.is_empty());
+        if has_long || self.bytes > bytes || !into.is_empty() || self.queue.iter().any(Outgoing::is_large) {
+            return false;
+        }
+        std::mem::swap(&mut self.queue, into);
+        self.bytes = 0;
+        true
+    }
+
     /// The earliest deadline of those that have not begun.
     pub(crate) fn earliest(&self) -> Option<Millis> {
         let large = self.large.iter().filter(|large| !large.has_begun).map(|large| &large.message);

@@ -3,26 +3,29 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use futures_util::{FutureExt, task::AtomicWaker};
+use futures_util::{FutureExt, future::BoxFuture, task::AtomicWaker};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::{
-    Handler, Incoming, Lost, Malformed, Remote,
+    Answer, Handler, Incoming, Lost, Malformed, Remote,
     dial::{Ending, FRAMES_PER_TURN},
-    limits::WRITE_BYTES,
+    limits::{EMPTY_REPLIES_MAX, WRITE_BYTES},
     link::{Link, told},
     schedule::{Outgoing, Piece, Schedule},
-    shared::{Accepted, Closing, Shared},
+    shared::{Accepted, Closing, GaugeGuard, Shared},
     wire::{Assembly, Code, Frame, Head, Kind, Message, NO_DEADLINE},
 };
 
@@ -41,6 +44,8 @@ pub(crate) struct Served<'a, H> {
     /// Bytes of the messages whose handlers run.
     handled_bytes: usize,
     finished: Arc<Finished>,
+    /// Empty replies that are not queued yet: the first id, and how many in a row.
+    empty: Option<(u64, u32)>,
     /// A cast for which there was no room. Nothing is read until there is.
     held: Option<Message>,
     pieces: Vec<Piece>,
@@ -50,18 +55,55 @@ pub(crate) struct Served<'a, H> {
 }
 
 /// A handler that has not ended.
-#[derive(Debug)]
 struct Running {
-    task: AbortHandle,
+    at: Place,
     bytes: usize,
     kind: Kind,
 }
 
-/// What handlers have ended with since it was last looked at.
+/// Where a handler runs.
+enum Place {
+    /// In a task.
+    Task(AbortHandle),
+    /// On the connection's task.
+    Here { future: BoxFuture<'static, Bytes>, waker: Arc<HereWaker>, _counted: GaugeGuard },
+}
+
+/// What has happened to handlers since it was last looked at.
 #[derive(Debug, Default)]
 struct Finished {
-    list: Mutex<VecDeque<(u64, Option<Bytes>)>>,
+    list: Mutex<VecDeque<(u64, News)>>,
     waker: AtomicWaker,
+}
+
+/// What has happened to a handler.
+#[derive(Debug)]
+enum News {
+    /// It has ended; with nothing: it panicked.
+    Ended(Option<Bytes>),
+    /// It runs on the connection's task, and was woken.
+    Woken,
+}
+
+/// Wakes a handler that runs on the connection's task.
+struct HereWaker {
+    id: u64,
+    /// Whether it stands in the list already.
+    is_listed: AtomicBool,
+    finished: Arc<Finished>,
+}
+
+impl Wake for HereWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_listed.swap(true, Ordering::AcqRel) {
+            self.finished.list.lock().push_back((self.id, News::Woken));
+            self.finished.waker.wake();
+        }
+    }
 }
 
 impl<'a, H: Handler> Served<'a, H> {
@@ -85,6 +127,7 @@ impl<'a, H: Handler> Served<'a, H> {
             running: HashMap::default(),
             handled_bytes: 0,
             finished: Arc::default(),
+            empty: None,
             held: None,
             pieces: Vec::new(),
             has_said_closing: false,
@@ -168,13 +211,15 @@ impl<'a, H: Handler> Served<'a, H> {
     }
 
     fn is_answered(&self) -> bool {
-        self.running.is_empty() && self.held.is_none() && self.replies.is_empty() && self.link.outgoing.is_empty()
+        let is_written = self.empty.is_none() && self.replies.is_empty() && self.link.outgoing.is_empty();
+        is_written && self.running.is_empty() && self.held.is_none()
     }
 
     /// Writes what there is. Whether more may be written at once.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let Poll::Ready(written) = self.link.poll_write(cx) else { return Ok(false) };
         written?;
+        self.queue_empty();
         if self.replies.is_empty() {
             return Ok(false);
         }
@@ -198,7 +243,7 @@ impl<'a, H: Handler> Served<'a, H> {
             Kind::Cancel => self.cancel(head.id),
             Kind::GoAway => self.is_peer_done = true,
             Kind::Close => return Err(Ending { why: told(&frame), is_told: true }),
-            Kind::Reply | Kind::Error => return Err(Malformed::Side(head.kind.number()).into()),
+            Kind::Reply | Kind::Error | Kind::Empty => return Err(Malformed::Side(head.kind.number()).into()),
             // The link answers these.
             Kind::Ping | Kind::Pong => {}
         }
@@ -253,36 +298,74 @@ impl<'a, H: Handler> Served<'a, H> {
         let bytes = header.len().saturating_add(body.len());
         let within = (within != NO_DEADLINE).then(|| Duration::from_millis(u64::from(within)));
         let request = Incoming { from: Arc::clone(self.remote), stream, header, body, within };
-        let handler = Arc::clone(self.handler);
-        // The call itself, too, may panic.
-        let future = async move {
-            if kind == Kind::Cast {
+        if kind == Kind::Cast {
+            let handler = Arc::clone(self.handler);
+            // The call itself, too, may panic.
+            let future = async move {
                 handler.cast(request).await;
-                return Bytes::new();
-            }
-            handler.call(request).await
-        };
-        let mut future = Box::pin(AssertUnwindSafe(future).catch_unwind());
-        match future.as_mut().poll(cx) {
-            Poll::Ready(result) => self.answer(id, kind, result.ok()),
+                Bytes::new()
+            };
+            return self.start_task(cx, id, kind, bytes, Box::pin(future));
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.handler.begin(request))) {
+            Err(_) => self.answer(id, kind, None),
+            Ok(Answer::Now(body)) => self.answer(id, kind, Some(body)),
+            Ok(Answer::Task(future)) => self.start_task(cx, id, kind, bytes, future),
+            Ok(Answer::Soon(future)) => self.start_here(id, kind, bytes, future),
+        }
+    }
+
+    fn start_task(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: u64,
+        kind: Kind,
+        bytes: usize,
+        mut future: BoxFuture<'static, Bytes>,
+    ) {
+        match poll_guarded(&mut future, cx) {
+            Poll::Ready(result) => self.answer(id, kind, result),
             Poll::Pending => {
                 let finished = Arc::clone(&self.finished);
                 let counted = self.shared.handled.enter();
                 let task = self.shared.seam.spawn(async move {
-                    let result = future.await.ok();
+                    let result = AssertUnwindSafe(future).catch_unwind().await.ok();
                     drop(counted);
-                    finished.list.lock().push_back((id, result));
+                    finished.list.lock().push_back((id, News::Ended(result)));
                     finished.waker.wake();
                 });
-                self.handled_bytes = self.handled_bytes.saturating_add(bytes);
-                self.running.insert(id, Running { task, bytes, kind });
+                self.run(id, Running { at: Place::Task(task), bytes, kind });
             }
         }
     }
 
+    fn start_here(&mut self, id: u64, kind: Kind, bytes: usize, mut future: BoxFuture<'static, Bytes>) {
+        let is_listed = AtomicBool::new(false);
+        let waker = Arc::new(HereWaker { id, is_listed, finished: Arc::clone(&self.finished) });
+        match poll_guarded(&mut future, &mut Context::from_waker(&Waker::from(Arc::clone(&waker)))) {
+            Poll::Ready(result) => self.answer(id, kind, result),
+            Poll::Pending => {
+                let _counted = self.shared.handled.enter();
+                self.run(id, Running { at: Place::Here { future, waker, _counted }, bytes, kind });
+            }
+        }
+    }
+
+    fn run(&mut self, id: u64, running: Running) {
+        self.handled_bytes = self.handled_bytes.saturating_add(running.bytes);
+        self.running.insert(id, running);
+    }
+
     fn take_finished(&mut self) {
         let list = std::mem::take(&mut *self.finished.list.lock());
-        for (id, result) in list {
+        for (id, news) in list {
+            let result = match news {
+                News::Ended(result) => result,
+                News::Woken => match self.poll_here(id) {
+                    Poll::Ready(result) => result,
+                    Poll::Pending => continue,
+                },
+            };
             // A call that was cancelled meanwhile needs no answer.
             if let Some(running) = self.running.remove(&id) {
                 self.handled_bytes = self.handled_bytes.saturating_sub(running.bytes);
@@ -291,17 +374,53 @@ impl<'a, H: Handler> Served<'a, H> {
         }
     }
 
+    /// Gives a handler that runs here a turn.
+    fn poll_here(&mut self, id: u64) -> Poll<Option<Bytes>> {
+        let Some(Running { at: Place::Here { future, waker, .. }, .. }) = self.running.get_mut(&id) else {
+            return Poll::Pending;
+        };
+        // From here on it may be woken again.
+        waker.is_listed.store(false, Ordering::Release);
+        poll_guarded(future, &mut Context::from_waker(&Waker::from(Arc::clone(waker))))
+    }
+
     /// Queues the reply; `None` stands for a panic.
     fn answer(&mut self, id: u64, kind: Kind, result: Option<Bytes>) {
         match result {
             None if kind == Kind::Cast => tracing::error!(peer = %self.remote.id, "the handler of a cast panicked"),
             None => self.refuse(id, Code::PANICKED),
             Some(_) if kind == Kind::Cast => {}
+            Some(body) if body.is_empty() => self.answer_empty(id),
             Some(body) if body.len() > self.reply_bytes => self.refuse(id, Code::REPLY_TOO_LONG),
             Some(body) => {
                 let head = Head::new(Kind::Reply, id);
                 self.replies.push(Outgoing { head, header: Bytes::new(), body, deadline: None });
             }
+        }
+    }
+
+    /// Empty replies to messages that came in a row go together.
+    fn answer_empty(&mut self, id: u64) {
+        match &mut self.empty {
+            Some((first, count)) if first.checked_add(u64::from(*count)) == Some(id) && *count < EMPTY_REPLIES_MAX => {
+                *count += 1;
+            }
+            _ => {
+                self.queue_empty();
+                self.empty = Some((id, 1));
+            }
+        }
+    }
+
+    fn queue_empty(&mut self) {
+        if let Some((first, count)) = self.empty.take() {
+            let body = Bytes::copy_from_slice(&count.to_le_bytes());
+            self.replies.push(Outgoing {
+                head: Head::new(Kind::Empty, first),
+                header: Bytes::new(),
+                body,
+                deadline: None,
+            });
         }
     }
 
@@ -317,12 +436,22 @@ impl<'a, H: Handler> Served<'a, H> {
         }
         if let Some(running) = self.running.remove(&id) {
             self.handled_bytes = self.handled_bytes.saturating_sub(running.bytes);
-            running.task.abort();
+            if let Place::Task(task) = running.at {
+                task.abort();
+            }
         } else if self.replies.cut(id) {
             // The peer has a part of the reply: it has to know that no more comes, before the next long one begins.
             let head = Head { code: Code::CANCELLED, ..Head::new(Kind::Error, id) };
             self.link.outgoing.push_control(head, &[]);
         }
+    }
+}
+
+/// Ends with nothing where it panics.
+fn poll_guarded(future: &mut BoxFuture<'static, Bytes>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Some),
+        Err(_) => Poll::Ready(None),
     }
 }
 
@@ -341,7 +470,9 @@ impl<H> Drop for Served<'_, H> {
     /// Nobody waits for the replies any more. Casts run on.
     fn drop(&mut self) {
         for running in self.running.values().filter(|running| running.kind == Kind::Request) {
-            running.task.abort();
+            if let Place::Task(task) = &running.at {
+                task.abort();
+            }
         }
     }
 }

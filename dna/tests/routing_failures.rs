@@ -47,7 +47,7 @@ impl Counter {
 
 fn builder(cluster: &MemoryCluster) -> NodeBuilder {
     let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    Node::builder().store(cluster.clone()).listen(listen).lease(Duration::from_secs(1)).actor::<Counter>()
+    Node::builder().store(cluster.clone()).listen(listen).lease(Duration::from_secs(2)).actor::<Counter>()
 }
 
 async fn until(mut is: impl FnMut() -> bool) {

@@ -26,7 +26,7 @@ fn secret(of: u8) -> Secret {
 
 fn builder(cluster: &MemoryCluster, listen: &str) -> NodeBuilder {
     let listen: SocketAddr = listen.parse().unwrap();
-    Node::builder().store(cluster.clone()).listen(listen).lease(Duration::from_millis(1500)).actor::<Counter>()
+    Node::builder().store(cluster.clone()).listen(listen).lease(Duration::from_secs(2)).actor::<Counter>()
 }
 
 async fn start(cluster: &MemoryCluster, security: impl Into<Security>) -> Node {

@@ -10,6 +10,7 @@
 
 mod bench;
 mod cargo;
+mod chaos;
 mod ci;
 mod counts;
 mod cql_tests;
@@ -35,6 +36,7 @@ use crate::{error::Error, workspace::Workspace};
         cargo xtask test -p dna-core gate   the tests of one crate whose name has `gate` in it\n  \
         cargo xtask tidy                    layers, file sizes, documents\n  \
         cargo xtask bench --quick           whether the benchmarks run and count right\n  \
+        cargo xtask chaos                   two minutes of faults, checked\n  \
         cargo xtask scylla-up               a CQL server on 127.0.0.1:9042\n  \
         cargo xtask ci                      everything that must pass before a change goes in\n  \
         cargo xtask ci fmt clippy           two of its steps\n\n\
@@ -117,6 +119,28 @@ enum Command {
         args: Vec<OsString>,
     },
 
+    /// Break a cluster of real processes on a real database, and check what it answered.
+    ///
+    /// Processes are killed, stopped and restarted, networks are taken apart, the database stands still or is killed, while
+    /// clients in every node call names all over the cluster; all that they called is checked as one history. The report
+    /// and the availability curve are below target/chaos. The networks need root, Linux and `ip` of iproute2; without
+    /// them, which is said then, everything runs on loopback and networks stay whole.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask chaos                     two minutes\n  \
+        cargo xtask chaos --seconds 3600\n  \
+        cargo xtask chaos --seed 7            the same things break in the same order\n  \
+        cargo xtask chaos --loopback          without networks of its own\n  \
+        cargo xtask chaos -- --help           the program's own options\n\n\
+        The exit code is 0 only if nothing was lost, doubled, stale or out of order."
+    )]
+    Chaos {
+        /// Arguments for the program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        args: Vec<OsString>,
+    },
+
     /// Run a CQL server on loopback, with a keyspace for DNA in it.
     ///
     /// With a Docker engine it runs ScyllaDB. Without one it fetches Apache Cassandra with Maven, once, and runs that on
@@ -173,11 +197,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The arguments, with a `--` in front of those of `test` and `bench`: else the first one of theirs would be taken for
+/// The arguments, with a `--` in front of those of `test`, `bench` and `chaos`: else the first one of theirs would be taken for
 /// it.
 fn escaped(mut args: Vec<OsString>) -> Vec<OsString> {
     let is_help = |arg: Option<&OsString>| arg.is_some_and(|arg| arg == "--help" || arg == "-h");
-    let passes_on = |command: &OsString| command == "test" || command == "bench";
+    let passes_on = |command: &OsString| ["test", "bench", "chaos"].iter().any(|name| command == name);
     if args.get(1).is_some_and(passes_on) && !is_help(args.get(2)) {
         args.insert(2, "--".into());
     }
@@ -194,6 +218,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
             };
         }
         Command::Bench { args } => return bench::run(&workspace, &args),
+        Command::Chaos { args } => return chaos::run(&workspace, &args),
         Command::Ci(options) => ci::run(&workspace, &options)?,
         Command::ScyllaUp(options) => scylla::up(&workspace, &options).map(|_| true)?,
         Command::ScyllaDown(options) => scylla::down(&workspace, &options).map(|()| true)?,

@@ -3,7 +3,9 @@
 
 pub(crate) mod channel;
 pub(crate) mod disk;
+pub(crate) mod echo;
 pub(crate) mod log;
+pub(crate) mod one_way;
 pub(crate) mod sqlite;
 pub(crate) mod store;
 pub(crate) mod tasks;

@@ -65,9 +65,24 @@ impl Detector {
 
     /// The members whose lease must have run out.
     pub fn dead(&self, lease: Duration) -> BTreeSet<NodeId> {
-        let patience = lease + margin(lease);
-        let silent = |heard: &Heard| heard.last_shown.since(heard.first_shown) >= patience;
-        self.seen.iter().filter(|(_, heard)| silent(heard)).map(|(node, _)| *node).collect()
+        self.seen.iter().filter(|(_, heard)| heard.is_silent(lease)).map(|(node, _)| *node).collect()
+    }
+
+    /// When the next one of the others is dead, if nothing is heard of it until then: a read that starts then shows it.
+    pub fn next_due(&self, lease: Duration) -> Option<Moment> {
+        let others = self.seen.values().filter(|heard| !heard.is_silent(lease));
+        others.map(|heard| heard.first_shown.after(patience(lease))).min()
+    }
+}
+
+/// How long a heartbeat may last.
+fn patience(lease: Duration) -> Duration {
+    lease + margin(lease)
+}
+
+impl Heard {
+    fn is_silent(&self, lease: Duration) -> bool {
+        self.last_shown.since(self.first_shown) >= patience(lease)
     }
 }
 
@@ -113,6 +128,22 @@ mod tests {
             [false, false, true]
         );
         assert_eq!(dead_after(&[(0, 0, Ok(Some(1))), (3299, 3299, Ok(Some(1)))]), [false, false], "lease and margin");
+    }
+
+    #[test]
+    fn a_read_that_starts_when_it_is_due_shows_who_is_dead_and_an_earlier_one_does_not() {
+        let at = |ms| Moment::since_boot(Duration::from_millis(ms));
+        let mut detector = Detector::default();
+        let mut shows = |start, second, third| {
+            detector.observe(read(start, start + 10), [node(2), node(3)], &[(node(2), second), (node(3), third)]);
+            (detector.dead(LEASE), detector.next_due(LEASE))
+        };
+        assert_eq!(shows(0, 1, 1), ([].into(), Some(at(3310))));
+        assert_eq!(shows(500, 1, 2), ([].into(), Some(at(3310))));
+        assert_eq!(shows(3309, 1, 3), ([].into(), Some(at(3310))));
+        assert_eq!(shows(3310, 1, 3), ([node(2)].into(), Some(at(6619))), "of the dead nothing is awaited any more");
+        detector.start_anew();
+        assert_eq!(detector.next_due(LEASE), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
+    time::Duration,
 };
 
 use dna_core::{ClusterError, NodeId, SealError, fault_point};
@@ -21,7 +22,7 @@ use crate::{
     meter::{Gauges, TAKEOVER_DURATION, TAKEOVERS},
     register::{Changed, RegisterError},
     seam,
-    view::{Seen, View},
+    view::Seen,
 };
 
 /// Watches the heartbeats of the others, and takes over from the dead, for as long as a membership lasts.
@@ -83,7 +84,7 @@ impl<'a> Deaths<'a> {
             }
             self.begin_takeovers(&mut under_way);
             self.tell();
-            let pause = seam::sleep(beat_interval(self.node.config.lease));
+            let pause = seam::sleep(self.pause());
             if let Err(why) = self.beside(pause, &mut under_way).await {
                 return why;
             }
@@ -93,6 +94,13 @@ impl<'a> Deaths<'a> {
     fn tell(&mut self) {
         let (seen, me) = (self.tenure.seen(), self.tenure.node());
         self.gauges.tell(&seen.view, me, &self.tenure.incarnation.lease, self.node.seam.now());
+    }
+
+    /// How long to wait with the next read: no longer than until it would show that somebody is dead.
+    fn pause(&self) -> Duration {
+        let lease = self.node.config.lease;
+        let due = self.detector.next_due(lease).map(|due| due.since(self.node.seam.now()));
+        due.unwrap_or(Duration::MAX).min(beat_interval(lease))
     }
 
     /// Does something while takeovers go on.
@@ -195,21 +203,20 @@ async fn take_over(node: &Node, tenure: &Tenure, dead: NodeId) -> Result<(), Fai
     let started = node.seam.now();
     let replayed = node.store.seal_and_replay(dead, lanes.get()).await.map_err(Failed::Replay)?;
     fault_point("takeover: to be swapped");
-    let changed = node.register.change(|seen| swap_of(seen.map(|seen| decide(seen, Some(replayed.last)))));
-    match changed.await.map_err(Failed::Swap)? {
+    let changed = node.register.change(|seen| match seen.map(|seen| decide(seen, Some(replayed.last))) {
+        Some(TakeoverStep::Swap(view)) => Ok(view),
+        _ => Err(seen.cloned()),
+    });
+    let seen = match changed.await.map_err(Failed::Swap)? {
         Changed::To(seen) => {
             fault_point("takeover: swapped");
             TAKEOVERS.add(&[], 1);
             TAKEOVER_DURATION.record(&[], node.seam.now().since(started).as_secs_f64(), 1);
-            tenure.adopt(node, seen).await.map_err(Failed::Lost)
+            seen
         }
-        Changed::Not(()) => Ok(()),
-    }
-}
-
-fn swap_of(step: Option<TakeoverStep>) -> Result<View, ()> {
-    match step {
-        Some(TakeoverStep::Swap(view)) => Ok(view),
-        _ => Err(()),
-    }
+        // Somebody else has taken over, and this view says who.
+        Changed::Not(Some(seen)) => seen,
+        Changed::Not(None) => return Ok(()),
+    };
+    tenure.adopt(node, seen).await.map_err(Failed::Lost)
 }

@@ -1,6 +1,11 @@
 //! Routing as what a membership runs: the engine, and the ways from and to it.
 
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use dna_core::{AttachError, Authority, Loss as EngineLoss, Member, NodeAddress, ReadError, Shard};
 use dna_transport::{Config, Security, Tcp, Transport};
@@ -68,6 +73,12 @@ impl Routing {
         }
     }
 
+    /// Follows a view as if `me`, this node, had read it: for who measures what that costs. Nothing may be sent then.
+    #[doc(hidden)]
+    pub fn follow(&self, seen: &Seen, me: dna_core::NodeId) {
+        self.inner.follow_view(seen, me);
+    }
+
     fn begin_session(&self, incarnation: &Incarnation) -> std::io::Result<()> {
         let mut config =
             Config::new(self.cluster.clone(), peer_id(incarnation.node)).security(self.inner.security.clone());
@@ -106,6 +117,11 @@ impl Inner {
     /// Follows a view.
     fn take_in(&self, session: &Session, seen: &Arc<Seen>, me: dna_core::NodeId) {
         session.take_in(seen.clone());
+        self.version.store(seen.version, Ordering::Release);
+        self.follow_view(seen, me);
+    }
+
+    fn follow_view(&self, seen: &Seen, me: dna_core::NodeId) {
         for (shard, owner) in self.shards().zip(seen.view.owners()) {
             self.lead_by_view(shard, owner, me, seen.version);
             if let Some(arrivals) = self.arrivals(shard) {

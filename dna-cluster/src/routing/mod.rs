@@ -18,7 +18,10 @@ mod wire;
 use std::{
     collections::BTreeSet,
     num::NonZeroU32,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
 };
 
 use dna_core::{Member, Shard};
@@ -41,6 +44,10 @@ struct Inner {
     load: Arc<Load>,
     /// That of the current incarnation, if there is one.
     session: RwLock<Option<Arc<Session>>>,
+    /// The version of the view that was taken in last.
+    version: AtomicU64,
+    /// For how many calls more it is remembered that an answer was long.
+    long_answers: AtomicU32,
     /// Shards to which something waits that is to be looked after.
     waiting: Mutex<BTreeSet<Shard>>,
     stirred: Arc<Notify>,
@@ -58,6 +65,8 @@ impl Inner {
             arrivals: shards.map(|_| Mutex::default()).collect(),
             load: Arc::default(),
             session: RwLock::new(None),
+            version: AtomicU64::new(0),
+            long_answers: AtomicU32::new(0),
             waiting: Mutex::default(),
             stirred: Arc::default(),
         })
@@ -85,7 +94,7 @@ impl Inner {
     }
 
     fn version(&self) -> u64 {
-        self.session.read().as_ref().map_or(0, |session| session.version())
+        self.version.load(Ordering::Acquire)
     }
 
     /// Has a shard looked after, until nothing waits to be sent to it.
@@ -106,6 +115,9 @@ impl Inner {
 
     /// Another node knows a view of this version.
     fn learn(&self, version: u64) {
+        if version <= self.version() {
+            return;
+        }
         let Some(session) = self.session().filter(|session| session.version() < version) else { return };
         self.seam.spawn(async move {
             session.source.refresh(version).await;

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 /// Whose streams to a shard have come here, under which numbers.
 #[derive(Debug)]
-pub(crate) struct Numbers<N>(HashMap<N, Heard>);
+pub(crate) struct Numbers<N>(HashMap<N, Heard, RandomState>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Heard {
@@ -29,19 +31,19 @@ pub(crate) enum Verdict {
 
 impl<N> Default for Numbers<N> {
     fn default() -> Self {
-        Numbers(HashMap::new())
+        Numbers(HashMap::default())
     }
 }
 
 impl<N: Eq + Hash + Copy> Numbers<N> {
     /// A message of this sender has come, under this number of its stream.
     pub(crate) fn arrived(&mut self, sender: N, number: u64, is_owned: bool) -> Verdict {
-        let heard = self.0.entry(sender).or_default();
-        heard.last = heard.last.max(number);
-        if !is_owned {
-            heard.bounced = heard.bounced.max(number);
-        }
-        if number <= heard.bounced { Verdict::Bounce } else { Verdict::Deliver }
+        self.0.entry(sender).or_default().arrived(number, is_owned)
+    }
+
+    /// The same, of a sender of whom something has come since it is a member; none, if this sender is not.
+    pub(crate) fn arrived_again(&mut self, sender: N, number: u64, is_owned: bool) -> Option<Verdict> {
+        self.0.get_mut(&sender).map(|heard| heard.arrived(number, is_owned))
     }
 
     /// A message that had been let through was not delivered after all.
@@ -58,6 +60,16 @@ impl<N: Eq + Hash + Copy> Numbers<N> {
     /// Forgets the senders that are no members any more. What comes of them is refused before it comes here.
     pub(crate) fn keep(&mut self, is_member: impl Fn(N) -> bool) {
         self.0.retain(|sender, _| is_member(*sender));
+    }
+}
+
+impl Heard {
+    fn arrived(&mut self, number: u64, is_owned: bool) -> Verdict {
+        self.last = self.last.max(number);
+        if !is_owned {
+            self.bounced = self.bounced.max(number);
+        }
+        if number <= self.bounced { Verdict::Bounce } else { Verdict::Deliver }
     }
 }
 

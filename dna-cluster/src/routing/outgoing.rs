@@ -1,6 +1,7 @@
 //! The way out: messages of this node to names that are served elsewhere, or not yet here.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Weak},
     task::{Context, Poll},
     time::Duration,
@@ -8,10 +9,14 @@ use std::{
 
 use bytes::Bytes;
 use dna_core::{
-    ActorName, CallError, Inbound, NodeId, Outbound, Outcome, Overload, Router, Shard, Undelivered, Unrouted,
+    Abandoned, ActorName, Answered, CallError, Delivered, Inbound, NodeId, Outbound, Outcome, Overload, Router, Shard,
+    Undelivered, Unrouted,
 };
-use dna_transport::{CallError as TransportError, Outcome as Left, Request, Side, limits::REQUEST_HEADER_BYTES_MAX};
+use dna_transport::{
+    Asker, CallEnd, CallError as TransportError, Outcome as Left, Peer, Request, Side, limits::REQUEST_HEADER_BYTES_MAX,
+};
 use futures_util::future::Either;
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::{
@@ -21,7 +26,7 @@ use super::{
     wire::{Fate, Head},
 };
 use crate::{
-    limits::{ANSWER_GRACE, CAST_DEADLINE, RESEND_PAUSE, RESEND_PAUSE_MAX},
+    limits::{ANSWER_GRACE, ANSWERED_IN_PLACE_BYTES_MAX, CAST_DEADLINE, RESEND_PAUSE, RESEND_PAUSE_MAX},
     membership::either,
     meter::{MESSAGES_BOUNCED, MESSAGES_RESENT},
     moment::Moment,
@@ -31,6 +36,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Outgoing {
     stream: Stream<NodeId, Arc<Routed>>,
+    /// The way to the node that the stream was last opened to.
+    way: Option<Peer>,
     lead: Lead,
     /// When what was sent back may be sent again, where nothing new is known of the shard.
     retry_at: Option<Moment>,
@@ -53,7 +60,63 @@ pub(super) enum Lead {
 pub(super) struct Routed {
     outbound: Outbound,
     expires: Option<Moment>,
+    routing: Weak<Inner>,
+    /// What its caller cancels by giving up, while it is away.
+    away: Mutex<Option<Away>>,
     _counted: Counted,
+}
+
+/// A call that was sent.
+#[derive(Debug)]
+struct Away {
+    peer: Peer,
+    call: u64,
+    /// In its stream.
+    id: u64,
+}
+
+impl Abandoned for Routed {
+    fn abandoned(self: Arc<Self>) {
+        let away = self.away.lock().take();
+        if let (Some(Away { peer, call, id }), Some(inner)) = (away, self.routing.upgrade()) {
+            peer.cancel(call);
+            inner.abandoned(self.outbound.shard, id);
+        }
+    }
+}
+
+/// What is to be done behind the lock of a shard's messages, since it may do anything.
+#[derive(Debug, Default)]
+pub(super) struct Behind(Vec<Task>);
+
+#[derive(Debug)]
+enum Task {
+    /// A call has left: hear of it when its caller gives up.
+    Listen(Arc<Routed>),
+    /// A message has come to its end.
+    Answer(Arc<Routed>, Result<Answered, CallError>),
+    /// A message's deadline has passed; whether it may have had effect by then.
+    Expire(Arc<Routed>, bool),
+}
+
+impl Task {
+    fn run(self, inner: &Inner) {
+        match self {
+            Task::Listen(routed) => routed.outbound.origin.when_given_up(routed.clone()),
+            Task::Expire(routed, departed) => routed.outbound.origin.expire(departed),
+            // What takes long to decode must not hold back what else the connection brings.
+            Task::Answer(routed, Ok(answered)) if answered.reply.len() > ANSWERED_IN_PLACE_BYTES_MAX => {
+                inner.seam.spawn(async move { routed.outbound.origin.answer(Ok(answered)) });
+            }
+            Task::Answer(routed, answer) => routed.outbound.origin.answer(answer),
+        }
+    }
+}
+
+impl Behind {
+    fn run(self, inner: &Inner) {
+        self.0.into_iter().for_each(|task| task.run(inner));
+    }
 }
 
 impl Routed {
@@ -68,7 +131,7 @@ impl Routed {
 
 impl Default for Outgoing {
     fn default() -> Self {
-        Outgoing { stream: Stream::new(), lead: Lead::Nowhere, retry_at: None, pause: RESEND_PAUSE }
+        Outgoing { stream: Stream::new(), way: None, lead: Lead::Nowhere, retry_at: None, pause: RESEND_PAUSE }
     }
 }
 
@@ -104,14 +167,16 @@ impl Inner {
         let Some(outgoing) = self.outgoing(message.shard) else {
             return Err(Unrouted::Refused(CallError::NotOwner { owner: None }));
         };
-        let now = self.seam.now();
         let shard = message.shard;
         let was_returned = message.was_returned;
         let actor = &message.actor;
         let counted = if was_returned { Some(self.load.count_returned(actor)) } else { self.load.count(actor) };
         let counted = counted.ok_or(Unrouted::Refused(CallError::Overloaded(Overload::Routes)))?;
-        let expires = message.time_left.map(|left| now.after(left));
-        let routed = Arc::new(Routed { outbound: message, expires, _counted: counted });
+        let within = message.time_left;
+        let expires = within.map(|left| self.seam.now().after(left));
+        let (routing, away) = (self.me.clone(), Mutex::new(None));
+        let routed = Arc::new(Routed { outbound: message, expires, routing, away, _counted: counted });
+        let mut behind = Behind::default();
         let mut outgoing = outgoing.lock();
         if was_returned && outgoing.stream.phase() != Phase::Here {
             outgoing.stream.push_returned(routed);
@@ -119,150 +184,161 @@ impl Inner {
             match outgoing.stream.push(routed) {
                 Push::Here(_) => return Err(Unrouted::Here),
                 Push::Send(departure) => {
-                    self.depart(shard, &mut outgoing, departure);
+                    let task = self.depart(shard, &mut outgoing, departure, within);
+                    drop(outgoing);
+                    if let Some(task) = task {
+                        task.run(self);
+                    }
                     return Ok(());
                 }
-                Push::Waits => self.advance(shard, &mut outgoing),
+                Push::Waits => self.advance(shard, &mut outgoing, &mut behind),
             }
         }
         let waits = outgoing.stream.waits();
         drop(outgoing);
+        behind.run(self);
         if waits {
             self.stir(shard);
         }
         Ok(())
     }
 
-    /// Sends a message. What cannot be sent now goes back into the stream.
-    fn depart(&self, shard: Shard, outgoing: &mut Outgoing, departure: Departure<NodeId, Arc<Routed>>) {
-        let Departure { node, number, id, message: routed } = departure;
+    /// Sends a message, which may take so long. What cannot be sent now goes back into the stream.
+    fn depart(
+        &self,
+        shard: Shard,
+        outgoing: &mut Outgoing,
+        departure: Departure<NodeId, Arc<Routed>>,
+        time_left: Option<Duration>,
+    ) -> Option<Task> {
+        let Departure { number, id, message: routed, .. } = departure;
         if !routed.outbound.origin.depart() {
             outgoing.stream.settled(id);
-            return;
+            return None;
         }
-        let now = self.seam.now();
-        let call = self.session().and_then(|session| {
-            let (peer, view) = session.peer(node)?;
-            let actor = &routed.outbound.actor;
-            let head = Head {
-                view,
-                number,
-                namespace: actor.namespace().to_owned(),
-                kind: actor.kind().to_owned(),
-                name: actor.name().to_owned(),
-                callers: routed.outbound.callers.clone(),
-                traceparent: routed.outbound.trace.map(|trace| trace.to_string()),
-            };
-            let (header, body) = head.request(routed.outbound.message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
-            let within = routed.time_left(now).map_or(CAST_DEADLINE, |left| left + ANSWER_GRACE);
-            let stream = u64::from(shard.0) + 1;
-            Some(peer.call(Request::new(body).header(header).stream(stream).within(within)))
-        });
-        let refusal = match call {
-            None => None,
-            Some(mut call) => match call.take_refusal() {
-                Some(refusal) => Some(refusal),
-                None => {
-                    let inner = self.me();
-                    self.seam.spawn(async move {
-                        let (given_up, hook) = oneshot::channel::<()>();
-                        routed.outbound.origin.when_given_up(Box::new(move || {
-                            // Nobody listens once there is an answer.
-                            let _ = given_up.send(());
-                        }));
-                        let answer = match either(call, until_given_up(hook)).await {
-                            Either::Left(answer) => Some(answer),
-                            Either::Right(()) => None,
-                        };
-                        if let Some(inner) = inner {
-                            inner.returned(shard, id, &routed, answer);
-                        }
-                    });
-                    return;
-                }
-            },
+        let Outbound { actor, message, callers, trace, .. } = &routed.outbound;
+        let head = Head {
+            view: self.version(),
+            number,
+            namespace: actor.namespace(),
+            kind: actor.kind(),
+            name: actor.name(),
+            callers: callers.as_ref().map(Cow::Borrowed),
+            trace: *trace,
         };
-        match refusal {
-            Some(refusal @ (TransportError::TooLarge { .. } | TransportError::HeaderTooLarge { .. })) => {
+        let sent = outgoing.way.as_ref().zip(self.me()).and_then(|(peer, asker)| {
+            let (header, body) = head.request(message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
+            let within = time_left.map_or(CAST_DEADLINE, |left| left + ANSWER_GRACE);
+            let request = Request::new(body).header(header).stream(u64::from(shard.0) + 1).within(within);
+            Some(peer.ask(request, asker, [u64::from(shard.0), id]).map(|call| (peer, call)))
+        });
+        match sent {
+            Some(Ok((_, _))) if callers.is_none() => None,
+            Some(Ok((peer, call))) => {
+                *routed.away.lock() = Some(Away { peer: peer.clone(), call, id });
+                Some(Task::Listen(routed))
+            }
+            Some(Err(refusal @ (TransportError::TooLarge { .. } | TransportError::HeaderTooLarge { .. }))) => {
                 outgoing.stream.settled(id);
                 let reason = refusal.to_string();
-                routed.outbound.origin.answer(Err(CallError::Codec { reason, outcome: Outcome::NotApplied }));
+                Some(Task::Answer(routed, Err(CallError::Codec { reason, outcome: Outcome::NotApplied })))
             }
-            _ => {
+            Some(Err(_)) | None => {
                 routed.outbound.origin.come_back();
                 outgoing.stream.bounced(id);
-                outgoing.back_off(now);
+                outgoing.back_off(self.seam.now());
                 self.stir(shard);
+                None
             }
         }
     }
 
-    /// A message has come to its end, or back. No answer: nobody waits for one any more.
-    fn returned(&self, shard: Shard, id: u64, routed: &Routed, answer: Option<Result<Bytes, TransportError>>) {
+    /// A message that was sent has come to its end, or back.
+    fn returned(&self, outgoing: &mut Outgoing, id: u64, answer: Result<Bytes, TransportError>) -> Returned {
+        let Some(routed) = outgoing.stream.outstanding(id).cloned() else { return Returned::Settled(None) };
+        routed.away.lock().take();
         let origin = &routed.outbound.origin;
         let fate = match answer {
-            None => return self.settled(shard, id),
-            Some(Ok(bytes)) => Fate::decode(bytes).unwrap_or_else(|error| {
+            Ok(bytes) => Fate::decode(bytes).unwrap_or_else(|error| {
                 Fate::Failed(CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown })
             }),
-            Some(Err(TransportError::DeadlineExceeded { outcome })) => {
+            Err(TransportError::DeadlineExceeded { outcome }) => {
                 if outcome == Left::NotHandled {
                     origin.come_back();
                 }
-                self.settled(shard, id);
-                return origin.expire(outcome == Left::Unknown);
+                outgoing.stream.settled(id);
+                return Returned::Settled(Some(Task::Expire(routed, outcome == Left::Unknown)));
             }
-            Some(Err(TransportError::Overloaded { side: Side::There, .. })) => {
+            Err(TransportError::Overloaded { side: Side::There, .. }) => {
                 origin.come_back();
                 Fate::Failed(CallError::Overloaded(Overload::Peer))
             }
-            Some(Err(TransportError::Panicked)) => Fate::Failed(CallError::Panicked { outcome: Outcome::Unknown }),
-            Some(Err(error @ TransportError::ReplyTooLarge)) => {
+            Err(TransportError::Panicked) => Fate::Failed(CallError::Panicked { outcome: Outcome::Unknown }),
+            Err(error @ TransportError::ReplyTooLarge) => {
                 Fate::Failed(CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown })
             }
-            Some(Err(error)) if error.outcome() == Left::NotHandled => Fate::Bounced { view: 0 },
-            Some(Err(_)) => Fate::Failed(CallError::Disconnected),
+            Err(error) if error.outcome() == Left::NotHandled => Fate::Bounced { view: 0 },
+            Err(_) => Fate::Failed(CallError::Disconnected),
         };
-        match fate {
-            Fate::Answered(answered) => {
-                self.settled(shard, id);
-                origin.answer(Ok(answered));
-            }
-            Fate::Failed(error) => {
-                self.settled(shard, id);
-                origin.answer(Err(error));
-            }
+        let answer = match fate {
+            Fate::Answered(answered) => Ok(answered),
+            Fate::Failed(error) => Err(error),
             Fate::Bounced { view } => {
                 origin.come_back();
-                self.bounced(shard, id, view);
+                outgoing.stream.bounced(id);
+                MESSAGES_BOUNCED.add(&[], 1);
+                return Returned::Bounced { view };
             }
-        }
-    }
-
-    fn settled(&self, shard: Shard, id: u64) {
-        let Some(outgoing) = self.outgoing(shard) else { return };
-        let mut outgoing = outgoing.lock();
+        };
         outgoing.stream.settled(id);
-        outgoing.pause = RESEND_PAUSE;
-        self.advance(shard, &mut outgoing);
+        // Nobody waits for that of a cast, unless to count what was dropped.
+        let is_told = routed.outbound.callers.is_some() || answer.is_err();
+        Returned::Settled(is_told.then(|| Task::Answer(routed, answer)))
     }
 
-    /// A message was sent back by a node that knows a view of this version.
-    fn bounced(&self, shard: Shard, id: u64, view: u64) {
-        MESSAGES_BOUNCED.add(&[], 1);
+    /// Nobody waits any more for the answer to a message that was sent.
+    fn abandoned(&self, shard: Shard, id: u64) {
         let Some(outgoing) = self.outgoing(shard) else { return };
+        let mut behind = Behind::default();
         {
             let mut outgoing = outgoing.lock();
-            outgoing.stream.bounced(id);
-            outgoing.back_off(self.seam.now());
-            self.advance(shard, &mut outgoing);
+            outgoing.stream.settled(id);
+            outgoing.pause = RESEND_PAUSE;
+            self.advance(shard, &mut outgoing, &mut behind);
         }
-        self.learn(view);
-        self.stir(shard);
+        behind.run(self);
+    }
+
+    /// These messages to a shard have come to their end, or back.
+    fn all_returned(&self, shard: Shard, answers: impl Iterator<Item = CallEnd>) {
+        let Some(outgoing) = self.outgoing(shard) else { return };
+        let mut behind = Behind::default();
+        let mut bounced = None;
+        {
+            let mut outgoing = outgoing.lock();
+            for CallEnd { token: [_, id], result, .. } in answers {
+                match self.returned(&mut outgoing, id, result) {
+                    Returned::Settled(task) => {
+                        behind.0.extend(task);
+                        outgoing.pause = RESEND_PAUSE;
+                    }
+                    Returned::Bounced { view } => {
+                        bounced = bounced.max(Some(view));
+                        outgoing.back_off(self.seam.now());
+                    }
+                }
+            }
+            self.advance(shard, &mut outgoing, &mut behind);
+        }
+        behind.run(self);
+        if let Some(view) = bounced {
+            self.learn(view);
+            self.stir(shard);
+        }
     }
 
     /// Opens the stream to a shard where it leads, if it may be opened.
-    pub(super) fn advance(&self, shard: Shard, outgoing: &mut Outgoing) {
+    fn advance(&self, shard: Shard, outgoing: &mut Outgoing, behind: &mut Behind) {
         if let Phase::Open(node) = outgoing.stream.phase()
             && outgoing.lead != Lead::To(node)
         {
@@ -273,7 +349,7 @@ impl Inner {
         }
         match outgoing.lead {
             Lead::Nowhere => {}
-            Lead::Here(epoch) => self.gain(shard, outgoing, epoch),
+            Lead::Here(epoch) => self.gain(shard, outgoing, epoch, behind),
             Lead::To(node) => {
                 // Nothing is opened for nothing: a node that sends nothing to a shard has no stream there.
                 let now = self.seam.now();
@@ -284,12 +360,14 @@ impl Inner {
                 if outgoing.stream.came_back() > 0 {
                     MESSAGES_RESENT.add(&[], outgoing.stream.came_back() as u64);
                 }
+                outgoing.way = self.session().and_then(|session| session.peer(node));
                 for departure in outgoing.stream.open(node) {
                     if outgoing.stream.phase() == Phase::Closed {
                         // One before it came back at once: it goes behind that.
                         outgoing.stream.bounced(departure.id);
                     } else {
-                        self.depart(shard, outgoing, departure);
+                        let time_left = departure.message.time_left(now);
+                        behind.0.extend(self.depart(shard, outgoing, departure, time_left));
                     }
                 }
             }
@@ -297,41 +375,40 @@ impl Inner {
     }
 
     /// The shard is this node's: what waits goes first, and then what its own callers send.
-    fn gain(&self, shard: Shard, outgoing: &mut Outgoing, epoch: u64) {
+    fn gain(&self, shard: Shard, outgoing: &mut Outgoing, epoch: u64, behind: &mut Behind) {
+        outgoing.way = None;
         self.member.own_routed(shard, epoch);
         self.arrivals(shard).into_iter().for_each(|arrivals| arrivals.lock().owned = true);
         for routed in outgoing.stream.open_here() {
-            self.deliver_here(&routed);
+            behind.0.extend(self.deliver_here(routed));
         }
         self.member.own(&[(shard, epoch)]);
     }
 
-    fn deliver_here(&self, routed: &Arc<Routed>) {
+    fn deliver_here(&self, routed: Arc<Routed>) -> Option<Task> {
         let Outbound { actor, message, callers, origin, trace, .. } = &routed.outbound;
         if !origin.depart() {
-            return;
+            return None;
         }
         let time_left = routed.time_left(self.seam.now());
         let (actor, message, callers, trace) = (actor.clone(), message.clone(), callers.clone(), *trace);
         let inbound = Inbound { actor, message, callers, time_left, trace };
         match self.member.deliver(inbound) {
-            Ok(delivered) => {
-                let routed = routed.clone();
+            Ok(Delivered::Admitted) => None,
+            Ok(Delivered::Later(answer)) => {
                 self.seam.spawn(async move {
                     let (given_up, hook) = oneshot::channel::<()>();
-                    routed.outbound.origin.when_given_up(Box::new(move || {
-                        // Nobody listens once there is an answer.
-                        let _ = given_up.send(());
-                    }));
-                    if let Either::Left(answer) = either(delivered, until_given_up(hook)).await {
+                    routed.outbound.origin.when_given_up(Arc::new(Tells(Mutex::new(Some(given_up)))));
+                    if let Either::Left(answer) = either(answer, until_given_up(hook)).await {
                         routed.outbound.origin.answer(answer.map_err(|unanswered| unanswered.error));
                     }
                 });
+                None
             }
-            Err(Undelivered::Refused(error)) => origin.answer(Err(error)),
+            Err(Undelivered::Refused(error)) => Some(Task::Answer(routed, Err(error))),
             Err(_) => {
                 origin.come_back();
-                origin.answer(Err(CallError::NotOwner { owner: None }));
+                Some(Task::Answer(routed, Err(CallError::NotOwner { owner: None })))
             }
         }
     }
@@ -339,10 +416,12 @@ impl Inner {
     /// Follows what is known of a shard.
     pub(super) fn lead(&self, shard: Shard, lead: Lead) {
         let Some(outgoing) = self.outgoing(shard) else { return };
-        self.follow(shard, &mut outgoing.lock(), lead);
+        let mut behind = Behind::default();
+        self.follow(shard, &mut outgoing.lock(), lead, &mut behind);
+        behind.run(self);
     }
 
-    fn follow(&self, shard: Shard, outgoing: &mut Outgoing, lead: Lead) {
+    fn follow(&self, shard: Shard, outgoing: &mut Outgoing, lead: Lead, behind: &mut Behind) {
         if outgoing.lead != lead {
             outgoing.lead = lead;
             (outgoing.retry_at, outgoing.pause) = (None, RESEND_PAUSE);
@@ -350,7 +429,7 @@ impl Inner {
                 outgoing.stream.close();
             }
         }
-        self.advance(shard, outgoing);
+        self.advance(shard, outgoing, behind);
     }
 
     /// Follows what a view says of a shard: nothing that this node has not been told to own is its own.
@@ -364,19 +443,24 @@ impl Inner {
             (Some(node), _) if node != me => Lead::To(node),
             _ => Lead::Nowhere,
         };
-        self.follow(shard, &mut outgoing, lead);
+        let mut behind = Behind::default();
+        self.follow(shard, &mut outgoing, lead, &mut behind);
+        drop(outgoing);
+        behind.run(self);
     }
 
     /// Gives up what has waited too long, and sends again what may be sent again. Whether there is more to look after.
     pub(super) fn look_after(&self, shard: Shard) -> bool {
         let Some(outgoing) = self.outgoing(shard) else { return false };
         let now = self.seam.now();
+        let mut behind = Behind::default();
         let (expired, more) = {
             let mut outgoing = outgoing.lock();
             let expired = outgoing.stream.take_out(|routed| routed.has_expired(now));
-            self.advance(shard, &mut outgoing);
+            self.advance(shard, &mut outgoing, &mut behind);
             (expired, outgoing.stream.waits())
         };
+        behind.run(self);
         expired.iter().for_each(|routed| routed.outbound.origin.expire(false));
         more
     }
@@ -388,6 +472,38 @@ impl Inner {
         for routed in over {
             routed.outbound.origin.answer(Err(CallError::Stopped { outcome: Outcome::NotApplied }));
         }
+    }
+}
+
+impl Asker for Inner {
+    fn ended(&self, ends: Vec<CallEnd>) {
+        let shard_of = |end: &CallEnd| end.token.first().copied();
+        let mut ends = ends.into_iter().peekable();
+        while let Some(first) = ends.next() {
+            let shard = shard_of(&first);
+            let same = std::iter::from_fn(|| ends.next_if(|end| shard_of(end) == shard));
+            if let Some(shard) = shard.and_then(|shard| u32::try_from(shard).ok()) {
+                self.all_returned(Shard(shard), std::iter::once(first).chain(same));
+            }
+        }
+    }
+}
+
+/// What has become of a message that was sent.
+enum Returned {
+    /// It has come to its end, and this is to be done.
+    Settled(Option<Task>),
+    /// It was sent back by a node that knows a view of this version.
+    Bounced { view: u64 },
+}
+
+/// Says so when nobody waits any more.
+struct Tells(Mutex<Option<oneshot::Sender<()>>>);
+
+impl Abandoned for Tells {
+    fn abandoned(self: Arc<Self>) {
+        // Nobody listens once there is an answer.
+        let _ = self.0.lock().take().map(|given_up| given_up.send(()));
     }
 }
 

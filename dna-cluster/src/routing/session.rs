@@ -43,11 +43,11 @@ impl Session {
         }
     }
 
-    /// The way to a member, and the version of the view by which it is one.
-    pub(crate) fn peer(&self, node: NodeId) -> Option<(Peer, u64)> {
+    /// The way to a member.
+    pub(crate) fn peer(&self, node: NodeId) -> Option<Peer> {
         let seen = self.seen()?;
         let address = seen.view.member(node)?.address.to_string();
-        Some((self.transport.node(peer_id(node), &address).ok()?, seen.version))
+        self.transport.node(peer_id(node), &address).ok()
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! A pure state machine: no input, no output, no clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// All that this node sends to one shard.
 #[derive(Debug)]
@@ -17,10 +17,12 @@ pub(crate) struct Stream<N, M> {
     number: u64,
     /// The next message's.
     next_id: u64,
-    /// What has been sent, or was sent back, by their ids, and so in order.
-    sent: BTreeMap<u64, Sent<M>>,
+    /// What has been sent, or was sent back, by their ids, and so in order. The first one is not gone.
+    sent: VecDeque<(u64, Sent<M>)>,
     /// How many of these are without an answer.
     outstanding: usize,
+    /// How many of these are gone.
+    gone: usize,
     /// What was not sent yet.
     waiting: VecDeque<M>,
     /// How many of these, at the front, stood in mailboxes of this node when the shard was given away.
@@ -42,7 +44,12 @@ pub(crate) enum Phase<N> {
 enum Sent<M> {
     Out(M),
     Back(M),
+    /// It has had its answer.
+    Gone,
 }
+
+/// How many have to be sent before those are looked for that are gone.
+const SENT_MIN: usize = 64;
 
 /// What is to be done with a message.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,8 +82,9 @@ impl<N: Copy + PartialEq, M: Clone> Stream<N, M> {
             phase: Phase::Closed,
             number: 0,
             next_id: 0,
-            sent: BTreeMap::new(),
+            sent: VecDeque::new(),
             outstanding: 0,
+            gone: 0,
             waiting: VecDeque::new(),
             returned: 0,
         }
@@ -98,7 +106,7 @@ impl<N: Copy + PartialEq, M: Clone> Stream<N, M> {
 
     /// How many messages were sent back, and are to be sent again.
     pub(crate) fn came_back(&self) -> usize {
-        self.sent.len() - self.outstanding
+        self.sent.len() - self.outstanding - self.gone
     }
 
     /// A message that is to go the way of the stream.
@@ -122,28 +130,55 @@ impl<N: Copy + PartialEq, M: Clone> Stream<N, M> {
     fn depart(&mut self, node: N, message: M) -> Departure<N, M> {
         let id = self.next_id;
         self.next_id += 1;
-        self.sent.insert(id, Sent::Out(message.clone()));
+        self.sent.push_back((id, Sent::Out(message.clone())));
         self.outstanding += 1;
         Departure { node, number: self.number, id, message }
     }
 
+    /// What was sent with this id. Most ids follow each other without a gap.
+    fn find(&mut self, id: u64) -> Option<&mut Sent<M>> {
+        let first = self.sent.front()?.0;
+        let near = usize::try_from(id.checked_sub(first)?).ok()?;
+        let at = match self.sent.get(near) {
+            Some((found, _)) if *found == id => near,
+            _ => self.sent.binary_search_by_key(&id, |(id, _)| *id).ok()?,
+        };
+        self.sent.get_mut(at).map(|(_, sent)| sent)
+    }
+
+    /// One more is gone. Keeps no more of them than of the others, so that one that has no answer for long costs nothing.
+    fn forget_gone(&mut self) {
+        self.gone += 1;
+        while let Some((_, Sent::Gone)) = self.sent.front() {
+            self.sent.pop_front();
+            self.gone -= 1;
+        }
+        if self.sent.len() >= SENT_MIN && self.gone * 2 > self.sent.len() {
+            self.sent.retain(|(_, sent)| !matches!(sent, Sent::Gone));
+            self.gone = 0;
+        }
+    }
+
+    /// The message with this id, if it is without an answer.
+    pub(crate) fn outstanding(&mut self, id: u64) -> Option<&M> {
+        match self.find(id)? {
+            Sent::Out(message) => Some(message),
+            Sent::Back(_) | Sent::Gone => None,
+        }
+    }
+
     /// The message with this id has had its answer, or is lost: it will not be sent again.
     pub(crate) fn settled(&mut self, id: u64) -> Option<M> {
-        match self.sent.remove(&id)? {
-            Sent::Out(message) => {
-                self.outstanding -= 1;
-                Some(message)
-            }
-            back @ Sent::Back(_) => {
-                self.sent.insert(id, back);
-                None
-            }
-        }
+        let sent = self.find(id).filter(|sent| matches!(sent, Sent::Out(_)))?;
+        let Sent::Out(message) = std::mem::replace(sent, Sent::Gone) else { return None };
+        self.outstanding -= 1;
+        self.forget_gone();
+        Some(message)
     }
 
     /// The message with this id was not handled, and never will be under this number. Closes the stream.
     pub(crate) fn bounced(&mut self, id: u64) {
-        if let Some(sent) = self.sent.get_mut(&id)
+        if let Some(sent) = self.find(id)
             && let Sent::Out(message) = sent
         {
             *sent = Sent::Back(message.clone());
@@ -176,9 +211,10 @@ impl<N: Copy + PartialEq, M: Clone> Stream<N, M> {
         );
         self.phase = phase;
         self.returned = 0;
-        let back = std::mem::take(&mut self.sent).into_values().filter_map(|sent| match sent {
+        self.gone = 0;
+        let back = std::mem::take(&mut self.sent).into_iter().filter_map(|(_, sent)| match sent {
             Sent::Back(message) => Some(message),
-            Sent::Out(_) => None,
+            Sent::Out(_) | Sent::Gone => None,
         });
         back.chain(std::mem::take(&mut self.waiting)).collect()
     }
@@ -186,15 +222,16 @@ impl<N: Copy + PartialEq, M: Clone> Stream<N, M> {
     /// Takes out what is not on its way and `is_over` says of.
     pub(crate) fn take_out(&mut self, mut is_over: impl FnMut(&M) -> bool) -> Vec<M> {
         let mut over = Vec::new();
-        let back = self.sent.iter().filter_map(|(id, sent)| match sent {
-            Sent::Back(message) if is_over(message) => Some(*id),
-            _ => None,
-        });
-        for id in back.collect::<Vec<_>>() {
-            if let Some(Sent::Back(message)) = self.sent.remove(&id) {
-                over.push(message);
+        for (_, sent) in &mut self.sent {
+            if let Sent::Back(message) = sent
+                && is_over(message)
+            {
+                over.push(message.clone());
+                *sent = Sent::Gone;
             }
         }
+        self.sent.retain(|(_, sent)| !matches!(sent, Sent::Gone));
+        self.gone = 0;
         let mut place = 0;
         let mut returned = self.returned;
         self.waiting.retain(|message| {

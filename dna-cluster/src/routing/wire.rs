@@ -1,36 +1,42 @@
 //! What nodes say to each other about a message.
 //!
-//! A request, in the transport's terms: its stream is the shard plus one, its deadline the message's. The head is MessagePack
-//! with named fields. It is the request's header where it fits there:
+//! A request, in the transport's terms: its stream is the shard plus one, its deadline the message's.
 //!
 //! | header | body |
 //! |---|---|
-//! | the head | the message |
-//! | empty | length of the head: u32, little-endian; the head; the message |
+//! | empty | the head; the message |
+//! | the head | the message: one that is too long to be copied |
 //!
-//! The head's fields:
+//! The head, with all numbers little-endian, and strings in UTF-8:
 //!
-//! | field | type | what |
-//! |---|---|---|
-//! | `view` | u64 | the version of the view that the sender knows |
-//! | `number` | u64 | under which its stream to the shard is open |
-//! | `namespace`, `kind`, `name` | string | whom the message is for |
-//! | `callers` | map or nil | who waits for the answer; nil for a cast, which is answered once it is admitted |
-//! | `traceparent` | string | the trace that the message belongs to, as in W3C Trace Context; missing if there is none |
+//! | bytes | field | |
+//! |---:|---|---|
+//! | 4 | length | of the whole head |
+//! | 8 | view | the version of the view that the sender knows |
+//! | 8 | number | under which its stream to the shard is open |
+//! | 1 | flags | bit 0: somebody waits for the answer; else it is a cast, which is answered once it is admitted. Bit 1: callers. Bit 2: a trace |
+//! | 2, 2, 2 | | lengths of namespace, type and name |
+//! | | namespace, type, name | whom the message is for |
+//! | 4 | length | of the callers, if there are callers |
+//! | | callers | MessagePack with named fields: the actors that wait for the answer, if actors do |
+//! | 16, 8, 1 | trace | if there is one: ids of trace and parent, and flags, as in W3C Trace Context |
 //!
 //! An answer:
 //!
 //! | first byte | rest |
 //! |---|---|
+//! | none | a cast was admitted |
 //! | 0 | the reply; if it is an error of the handler, the message had no effect |
 //! | 1 | the reply; if it is an error of the handler, its effect is unknown |
 //! | 2 | a `dna_core::CallError`, MessagePack with named fields |
 //! | 3 | "bounced": the version of the view that the receiver knows: u64, little-endian |
 //!
-//! Unknown fields of the head are skipped, and a missing one, but for `traceparent`, is an error.
+//! What stands in a head behind the fields that are known is skipped, and so are flags that are not.
+
+use std::borrow::Cow;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use dna_core::{Answered, CallError, Callers, Outcome};
+use dna_core::{Answered, CallError, Callers, Outcome, trace::TraceParent};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const DONE: u8 = 0;
@@ -38,17 +44,32 @@ const DONE_UNKNOWN: u8 = 1;
 const FAILED: u8 = 2;
 const BOUNCED: u8 = 3;
 
+/// Somebody waits for the answer.
+const IS_CALL: u8 = 1;
+/// Actors do.
+const HAS_CALLERS: u8 = 2;
+/// The message belongs to a trace.
+const HAS_TRACE: u8 = 4;
+
+/// Bytes of a trace.
+const TRACE_BYTES: usize = 16 + 8 + 1;
+
+/// Bytes of a head before its strings.
+const FIXED_BYTES: usize = 4 + 8 + 8 + 1 + 2 + 2 + 2;
+
+/// Messages up to this are copied behind their heads, in bytes.
+const COPY_BYTES_MAX: usize = 2 * 1024;
+
 /// What is said of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Head {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
     pub(crate) view: u64,
     pub(crate) number: u64,
-    pub(crate) namespace: String,
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    pub(crate) callers: Option<Callers>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) traceparent: Option<String>,
+    pub(crate) namespace: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) callers: Option<Cow<'a, Callers>>,
+    pub(crate) trace: Option<TraceParent>,
 }
 
 /// What becomes of a message.
@@ -88,39 +109,93 @@ impl<'de> Deserialize<'de> for Never {
     }
 }
 
-impl Head {
+impl Head<'_> {
     /// Header and body of the request with `message`. A header has at most `header_max` bytes.
     pub(crate) fn request(&self, message: Bytes, header_max: usize) -> Result<(Bytes, Bytes), Unreadable> {
-        let head = rmp_serde::to_vec_named(self).map_err(unreadable)?;
-        if head.len() <= header_max {
-            return Ok((head.into(), message));
+        let callers = self.callers.as_deref().filter(|callers| **callers != Callers::default());
+        let callers = callers.map(rmp_serde::to_vec_named).transpose().map_err(unreadable)?;
+        let strings = [self.namespace, self.kind, self.name];
+        let more = callers.as_ref().map_or(0, |callers| 4 + callers.len()) + self.trace.map_or(0, |_| TRACE_BYTES);
+        let length = strings.iter().map(|part| part.len()).sum::<usize>() + FIXED_BYTES + more;
+        let is_copied = message.len() <= COPY_BYTES_MAX || length > header_max;
+        let mut bytes = Vec::with_capacity(length + if is_copied { message.len() } else { 0 });
+        bytes.put_u32_le(u32::try_from(length).map_err(unreadable)?);
+        bytes.put_u64_le(self.view);
+        bytes.put_u64_le(self.number);
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let flags = flag(self.callers.is_some(), IS_CALL) | flag(callers.is_some(), HAS_CALLERS);
+        bytes.put_u8(flags | flag(self.trace.is_some(), HAS_TRACE));
+        for part in strings {
+            bytes.put_u16_le(u16::try_from(part.len()).map_err(unreadable)?);
         }
-        let mut body = BytesMut::with_capacity(4 + head.len() + message.len());
-        body.put_u32_le(u32::try_from(head.len()).map_err(unreadable)?);
-        body.put_slice(&head);
-        body.put_slice(&message);
-        Ok((Bytes::new(), body.freeze()))
+        strings.into_iter().for_each(|part| bytes.put_slice(part.as_bytes()));
+        if let Some(callers) = callers {
+            bytes.put_u32_le(u32::try_from(callers.len()).map_err(unreadable)?);
+            bytes.put_slice(&callers);
+        }
+        if let Some(trace) = self.trace {
+            bytes.put_slice(&trace.trace_id());
+            bytes.put_slice(&trace.parent_id());
+            bytes.put_u8(trace.flags());
+        }
+        if !is_copied {
+            return Ok((bytes.into(), message));
+        }
+        bytes.put_slice(&message);
+        Ok((Bytes::new(), bytes.into()))
     }
 
-    /// The head and the message of a request.
-    pub(crate) fn of_request(header: &[u8], mut body: Bytes) -> Result<(Self, Bytes), Unreadable> {
-        if !header.is_empty() {
-            return Ok((rmp_serde::from_slice(header).map_err(unreadable)?, body));
-        }
-        let length = body.try_get_u32_le().map_err(unreadable)?;
-        let length = usize::try_from(length).map_err(unreadable)?;
-        if length > body.len() {
+    /// How many bytes of a request are its head: those of the header, or the first ones of the body.
+    pub(crate) fn length(request: &[u8]) -> Result<usize, Unreadable> {
+        let mut length = request;
+        let length = usize::try_from(length.try_get_u32_le().map_err(unreadable)?).map_err(unreadable)?;
+        if length > request.len() {
             return Err(unreadable("a head that is longer than its request"));
         }
-        let head = body.split_to(length);
-        Ok((rmp_serde::from_slice(&head).map_err(unreadable)?, body))
+        Ok(length)
     }
+}
+
+impl<'a> Head<'a> {
+    /// Reads a head.
+    pub(crate) fn read(head: &'a [u8]) -> Result<Self, Unreadable> {
+        let Some((mut fixed, mut rest)) = head.split_at_checked(FIXED_BYTES) else {
+            return Err(unreadable("a head that is cut"));
+        };
+        fixed.advance(4);
+        let (view, number, flags) = (fixed.get_u64_le(), fixed.get_u64_le(), fixed.get_u8());
+        let namespace = text(&mut rest, fixed.get_u16_le())?;
+        let kind = text(&mut rest, fixed.get_u16_le())?;
+        let name = text(&mut rest, fixed.get_u16_le())?;
+        let mut callers = (flags & IS_CALL != 0).then(|| Cow::Owned(Callers::default()));
+        if flags & HAS_CALLERS != 0 {
+            let length = usize::try_from(rest.try_get_u32_le().map_err(unreadable)?).map_err(unreadable)?;
+            let encoded = rest.split_off(..length).ok_or_else(|| unreadable("callers that are cut"))?;
+            callers = Some(Cow::Owned(rmp_serde::from_slice(encoded).map_err(unreadable)?));
+        }
+        let mut trace = None;
+        if flags & HAS_TRACE != 0 {
+            let mut bytes = rest.split_off(..TRACE_BYTES).ok_or_else(|| unreadable("a trace that is cut"))?;
+            let (mut trace_id, mut parent_id) = ([0; 16], [0; 8]);
+            bytes.copy_to_slice(&mut trace_id);
+            bytes.copy_to_slice(&mut parent_id);
+            trace = TraceParent::new(trace_id, parent_id, bytes.get_u8());
+        }
+        Ok(Head { view, number, namespace, kind, name, callers, trace })
+    }
+}
+
+/// The next string of a head.
+fn text<'a>(rest: &mut &'a [u8], length: u16) -> Result<&'a str, Unreadable> {
+    let text = rest.split_off(..usize::from(length)).ok_or_else(|| unreadable("a head that is cut"))?;
+    std::str::from_utf8(text).map_err(unreadable)
 }
 
 impl Fate {
     pub(crate) fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::new();
         match self {
+            Fate::Answered(answered) if answered.reply.is_empty() && answered.outcome == Outcome::NotApplied => {}
             Fate::Answered(answered) => {
                 bytes.reserve(1 + answered.reply.len());
                 bytes.put_u8(if answered.outcome == Outcome::Unknown { DONE_UNKNOWN } else { DONE });
@@ -141,6 +216,9 @@ impl Fate {
     }
 
     pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Unreadable> {
+        if bytes.is_empty() {
+            return Ok(Fate::Answered(Answered::new(bytes, Outcome::NotApplied)));
+        }
         match bytes.try_get_u8().map_err(unreadable)? {
             DONE => Ok(Fate::Answered(Answered::new(bytes, Outcome::NotApplied))),
             DONE_UNKNOWN => Ok(Fate::Answered(Answered::new(bytes, Outcome::Unknown))),
@@ -160,34 +238,57 @@ mod tests {
 
     use super::*;
 
-    fn head() -> Head {
-        Head {
-            view: 7,
-            number: 3,
-            namespace: "default".into(),
-            kind: "Cart".into(),
-            name: "alice".into(),
-            callers: None,
-            traceparent: None,
+    fn head() -> Head<'static> {
+        Head { view: 7, number: 3, namespace: "default", kind: "Cart", name: "alice", callers: None, trace: None }
+    }
+
+    fn waiting() -> Callers {
+        rmp_serde::from_slice(b"\x82\xa6length\x01\xa6actors\x91\x92\xa4Cart\xa3bob").unwrap()
+    }
+
+    /// Head and message of a request, as its receiver takes it apart.
+    fn taken_apart(header: &Bytes, body: &Bytes) -> (Bytes, Bytes) {
+        if !header.is_empty() {
+            return (header.clone(), body.clone());
         }
+        let length = Head::length(body).unwrap();
+        (body.slice(..length), body.slice(length..))
     }
 
     #[test]
     fn a_request_is_read_as_it_was_written_wherever_its_head_stands() {
-        for header_max in [1024, 8] {
-            let (header, body) = head().request("message".into(), header_max).unwrap();
-            assert_eq!(header.is_empty(), header_max == 8);
-            assert_eq!(Head::of_request(&header, body), Ok((head(), "message".into())));
+        let long = Bytes::from(vec![7; COPY_BYTES_MAX + 1]);
+        let trace = TraceParent::new([3; 16], [4; 8], 1);
+        let callers = [None, Some(Callers::default()), Some(waiting())];
+        for (callers, trace) in callers.into_iter().flat_map(|callers| [(callers.clone(), None), (callers, trace)]) {
+            let head = Head { callers: callers.map(Cow::Owned), trace, ..head() };
+            for (message, header_max, is_apart) in
+                [("message".into(), 1024, false), (long.clone(), 1024, true), (long.clone(), 8, false)]
+            {
+                let (header, body) = head.request(message.clone(), header_max).unwrap();
+                assert_eq!(header.is_empty(), !is_apart);
+                let (written, rest) = taken_apart(&header, &body);
+                assert_eq!((Head::read(&written).unwrap(), rest), (head.clone(), message));
+            }
         }
     }
 
     #[test]
     fn the_bytes_of_a_head_and_of_the_answers_stay_as_they_are() {
-        let (header, _) = head().request(Bytes::new(), 1024).unwrap();
-        let expected =
-            b"\x86\xa4view\x07\xa6number\x03\xa9namespace\xa7default\xa4kind\xa4Cart\xa4name\xa5alice\xa7callers\xc0";
-        assert_eq!(header, &expected[..]);
+        let expected = b"\x2b\0\0\0\x07\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\x07\0\x04\0\x05\0defaultCartalicex";
+        assert_eq!(head().request("x".into(), 1024).unwrap().1, &expected[..]);
+        let called = Head { callers: Some(Cow::Owned(Callers::default())), ..head() };
+        assert_eq!(called.request(Bytes::new(), 1024).unwrap().1[20], 1);
+        let from_actor = Head { callers: Some(Cow::Owned(waiting())), ..head() };
+        let bytes = from_actor.request(Bytes::new(), 1024).unwrap().1;
+        let behind = b"\x1a\0\0\0\x82\xa6length\x01\xa6actors\x91\x92\xa4Cart\xa3bob";
+        assert_eq!((bytes[20], &bytes[expected.len() - 1..]), (3, &behind[..]));
+        let traced = Head { trace: TraceParent::new([3; 16], [4; 8], 1), ..head() };
+        let bytes = traced.request(Bytes::new(), 1024).unwrap().1;
+        let behind = [&[3; 16][..], &[4; 8], &[1]].concat();
+        assert_eq!((bytes[20], &bytes[expected.len() - 1..]), (4, &behind[..]));
         let answers = [
+            (Fate::Answered(Answered::new(Bytes::new(), Outcome::NotApplied)), &b""[..]),
             (Fate::Answered(Answered::new("x".into(), Outcome::NotApplied)), &b"\x00x"[..]),
             (Fate::Answered(Answered::new("x".into(), Outcome::Unknown)), &b"\x01x"[..]),
             (Fate::Failed(CallError::CallCycle), &b"\x02\xa9CallCycle"[..]),
@@ -200,30 +301,27 @@ mod tests {
     }
 
     #[test]
-    fn a_head_with_a_trace_has_one_more_field() {
-        let traced = Head { traceparent: Some("00-ab-cd-01".into()), ..head() };
-        let (header, body) = traced.request(Bytes::new(), 1024).unwrap();
-        let (plain, _) = head().request(Bytes::new(), 1024).unwrap();
-        assert_eq!(header[..1], b"\x87"[..]);
-        assert_eq!(header[1..], [&plain[1..], b"\xabtraceparent\xab00-ab-cd-01"].concat());
-        assert_eq!(Head::of_request(&header, body), Ok((traced, Bytes::new())));
-    }
-
-    #[test]
-    fn a_newer_head_with_one_more_field_is_read() {
-        let mut newer = b"\x87\xa5newer\xc3".to_vec();
-        let (header, _) = head().request(Bytes::new(), 1024).unwrap();
-        newer.extend_from_slice(&header[1..]);
-        assert_eq!(Head::of_request(&newer, Bytes::new()), Ok((head(), Bytes::new())));
+    fn a_newer_head_with_one_more_field_and_a_flag_is_read() {
+        let (_, body) = head().request(Bytes::new(), 1024).unwrap();
+        let mut newer = body.to_vec();
+        newer[0] += 3;
+        newer[20] |= 0x80;
+        newer.extend_from_slice(b"newmessage");
+        let length = Head::length(&newer).unwrap();
+        assert_eq!(Head::read(&newer[..length]), Ok(head()));
+        assert_eq!(&newer[length..], b"message");
     }
 
     proptest! {
         #[test]
-        fn anything_is_read_or_refused(header: Vec<u8>, body: Vec<u8>) {
-            let body = Bytes::from(body);
-            let _ = Head::of_request(&header, body.clone());
-            let _ = Head::of_request(&[], body.clone());
-            let _ = Fate::decode(body);
+        fn anything_is_read_or_refused(mut head: Vec<u8>, body: Vec<u8>) {
+            let _ = Head::read(&head);
+            let length = head.len() as u32;
+            if let Some(prefix) = head.first_chunk_mut() {
+                *prefix = length.to_le_bytes();
+                let _ = Head::length(&head).map(|length| Head::read(&head[..length]).is_ok());
+            }
+            let _ = Fate::decode(Bytes::from(body));
         }
     }
 }

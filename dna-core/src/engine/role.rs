@@ -72,8 +72,10 @@ impl Role {
     pub(super) fn may_enter(&self, name: &ActorName) -> Result<(), CallError> {
         let Role::Member(membership) = self else { return Ok(()) };
         let shard = Shard::of(name, membership.shards);
-        match self.current() {
+        match &*membership.current.read() {
             Some(current) if current.is_open(shard) => Ok(()),
+            // Who routes it finds out who serves it.
+            Some(_) if membership.router.get().is_some() => Err(CallError::NotOwner { owner: None }),
             Some(current) => Err(CallError::NotOwner { owner: current.authority.owner(shard) }),
             None => Err(CallError::Joining),
         }

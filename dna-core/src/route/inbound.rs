@@ -1,6 +1,7 @@
 //! The way in: a message that another node has sent is handled like one of this node's own.
 
 use std::{
+    fmt,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -43,9 +44,19 @@ pub struct Inbound {
 }
 
 /// The answer to a message that was delivered. Of a cast it comes when the mailbox has admitted it.
-///
-/// Dropped before its end: a call that is queued is skipped, one whose handler has begun runs to its end.
-pub type Delivered = BoxFuture<'static, Result<Answered, Unanswered>>;
+pub enum Delivered {
+    /// It is a cast, and was admitted at once.
+    Admitted,
+    /// It comes from this. Dropped before its end: a call that is queued is skipped, one whose handler has begun runs to its
+    /// end.
+    Later(BoxFuture<'static, Result<Answered, Unanswered>>),
+}
+
+impl fmt::Debug for Delivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Delivered::Admitted) { "Admitted" } else { "Later" })
+    }
+}
 
 /// What a message that was delivered came to, where it has no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +105,9 @@ impl<A: Actor> Registry<A> {
                 Ok(slot) => match slot.send(&mut envelope, Sender::Outside, false) {
                     Ok(place) => {
                         return Ok(match reply {
-                            Some(cell) => Box::pin(Called(cell).answer()),
-                            None => Box::pin(admitted(slot, place)),
+                            Some(cell) => Delivered::Later(Box::pin(Called(cell).answer())),
+                            None if place.ticket.is_none() => Delivered::Admitted,
+                            None => Delivered::Later(Box::pin(admitted(slot, place))),
                         });
                     }
                     Err(SendError::Retired) => continue,
@@ -151,9 +163,6 @@ impl<R> Drop for Called<R> {
 
 /// Waits until the mailbox has room for a cast.
 async fn admitted<A: Actor>(slot: Arc<Slot<A>>, place: Place) -> Result<Answered, Unanswered> {
-    if place.ticket.is_none() {
-        return Ok(Answered::new(Bytes::new(), Outcome::NotApplied));
-    }
     let mut waits = WaitsForRoom(place.ticket.clone());
     let admitted = |cx: &mut Context<'_>| match slot.poll_admitted(&place, cx.waker()) {
         true => Poll::Ready(()),

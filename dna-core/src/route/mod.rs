@@ -9,5 +9,5 @@ pub(crate) use self::outbound::{Routed, away, give_back};
 pub use self::{
     chain::Callers,
     inbound::{Delivered, Inbound, Unanswered, Undelivered},
-    outbound::{Answered, Origin, Outbound, Router, Unrouted},
+    outbound::{Abandoned, Answered, Origin, Outbound, Router, Unrouted},
 };

@@ -96,8 +96,14 @@ pub trait Origin: Send + Sync + fmt::Debug {
     /// The deadline has passed. `departed` says whether the message may have had effect.
     fn expire(&self, departed: bool);
 
-    /// Has `hook` called when nobody waits for the answer any more, and there is none; at once, if that is so.
-    fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>);
+    /// Has `hook` told when nobody waits for the answer any more, and there is none; at once, if that is so.
+    fn when_given_up(&self, hook: Arc<dyn Abandoned>);
+}
+
+/// Is told that nobody waits for an answer any more.
+pub trait Abandoned: Send + Sync {
+    /// Nobody waits for it any more.
+    fn abandoned(self: Arc<Self>);
 }
 
 /// The reply of a handler, encoded.
@@ -142,7 +148,7 @@ impl<R: DeserializeOwned + Send + 'static> Origin for CallOrigin<R> {
         let _ = Held::expire(&*self.0, true);
     }
 
-    fn when_given_up(&self, hook: Box<dyn FnOnce() + Send>) {
+    fn when_given_up(&self, hook: Arc<dyn Abandoned>) {
         self.0.when_given_up(hook);
     }
 }
@@ -185,7 +191,7 @@ impl Origin for CastOrigin {
         self.shared.count_dropped_cast(&self.actor, &CallError::TimedOut { outcome });
     }
 
-    fn when_given_up(&self, _: Box<dyn FnOnce() + Send>) {}
+    fn when_given_up(&self, _: Arc<dyn Abandoned>) {}
 }
 
 impl fmt::Debug for CastOrigin {

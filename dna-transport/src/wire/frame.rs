@@ -31,6 +31,8 @@ pub enum Kind {
     Reply,
     /// Why there is no answer.
     Error,
+    /// The answers to several messages, all of them empty.
+    Empty,
     /// Nobody waits for the answer.
     Cancel,
     /// Asks for a pong.
@@ -45,7 +47,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Request,
         Kind::Cast,
         Kind::Reply,
@@ -55,6 +57,7 @@ impl Kind {
         Kind::Pong,
         Kind::GoAway,
         Kind::Close,
+        Kind::Empty,
     ];
 
     /// Its number on the wire.
@@ -69,6 +72,7 @@ impl Kind {
             Kind::Pong => 7,
             Kind::GoAway => 8,
             Kind::Close => 9,
+            Kind::Empty => 10,
         }
     }
 
@@ -77,11 +81,20 @@ impl Kind {
     /// # Errors
     /// [`Malformed::Kind`] for one that may not.
     pub fn from_number(number: u8) -> Result<Option<Self>, Malformed> {
-        match Kind::ALL.into_iter().find(|kind| kind.number() == number) {
-            Some(kind) => Ok(Some(kind)),
-            None if number >= 128 => Ok(None),
-            None => Err(Malformed::Kind(number)),
-        }
+        Ok(Some(match number {
+            1 => Kind::Request,
+            2 => Kind::Cast,
+            3 => Kind::Reply,
+            4 => Kind::Error,
+            5 => Kind::Cancel,
+            6 => Kind::Ping,
+            7 => Kind::Pong,
+            8 => Kind::GoAway,
+            9 => Kind::Close,
+            10 => Kind::Empty,
+            128.. => return Ok(None),
+            _ => return Err(Malformed::Kind(number)),
+        }))
     }
 
     /// Whether it carries a part of a message.

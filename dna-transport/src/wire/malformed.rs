@@ -58,6 +58,9 @@ pub enum Malformed {
     /// A message begins with the id of one that is not complete, or not answered.
     #[error("a second message {0}")]
     Twice(u64),
+    /// A frame says of how many replies it is, and that cannot be.
+    #[error("a frame for {0} empty replies")]
+    EmptyReplies(u32),
     /// Too many messages are incomplete at a time.
     #[error("more than {0} incomplete messages")]
     TooManyIncomplete(usize),

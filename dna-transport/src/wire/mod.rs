@@ -31,6 +31,7 @@
 //! | 7 | pong | both | none |
 //! | 8 | go away | both | none; the sender takes no new requests (who accepted), or sends none (who connected) |
 //! | 9 | close | both | the reason as UTF-8; the last frame, the code says what kind of reason |
+//! | 10 | empty | who accepted | a count, 4 bytes: so many requests, their ids in a row from this frame's on, have empty replies |
 //!
 //! # Flags
 //!
@@ -51,6 +52,8 @@
 //! - a longer header: who does not know the further bytes skips them;
 //! - kinds from 128 on: who does not know one skips the frame;
 //! - flags in bits 4 to 7: who does not know one ignores it.
+//!
+//! A reply without a body may come as such a frame of its own, or as an `empty` for one or more.
 //!
 //! Kinds below 128 and flags in bits 0 to 3 that are not known end the connection: they need a new version.
 

@@ -47,9 +47,14 @@ fn the_bytes_of_a_request_are_these() {
 #[test]
 fn the_numbers_of_kinds_and_codes_are_these() {
     let kinds = Kind::ALL.map(|kind| (format!("{kind:?}"), kind.number()));
-    let expected = ["Request", "Cast", "Reply", "Error", "Cancel", "Ping", "Pong", "GoAway", "Close"];
+    let expected = ["Request", "Cast", "Reply", "Error", "Cancel", "Ping", "Pong", "GoAway", "Close", "Empty"];
     assert_eq!(kinds.map(|(name, _)| name), expected);
-    assert_eq!(Kind::ALL.map(Kind::number), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(Kind::ALL.map(Kind::number), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    for number in 0..=u8::MAX {
+        let known = Kind::ALL.into_iter().find(|kind| kind.number() == number);
+        let skipped = number >= 128;
+        assert_eq!(Kind::from_number(number).ok(), known.map(Some).or(skipped.then_some(None)), "{number}");
+    }
     let errors = [
         Code::REQUESTS_PER_PEER,
         Code::REQUESTS_PER_NODE,

@@ -6,7 +6,8 @@
 //! | `join` | becomes a member | `@member ID` whenever it is one under another id |
 //! | | takes over | `@takes ID own`, or for how many milliseconds at the most it has seen that one silent |
 //! | `hold rows` | stores no rows from now on | |
-//! | `NUMBER REGISTER ACTION` | serves a register | `@NUMBER ok VALUE`, or `not-applied` or `unknown` and why |
+//! | `NUMBER REGISTER where` | | `@NUMBER owns`, or `other` if the register is not its own |
+//! | `NUMBER REGISTER ACTION` | calls a register, wherever it is served | `@NUMBER ok VALUE`, or `not-applied` or `unknown` and why |
 //! | `leave` | leaves the cluster and ends | `@left` or `@stayed WHY` |
 
 use std::{
@@ -21,8 +22,7 @@ use std::{
     time::Duration,
 };
 
-use dna::{ClusterStore, Node};
-use dna::{Scylla, ScyllaConfig};
+use dna::{ClusterStore, Location, Node, Scylla, ScyllaConfig};
 use dna_core::testing::{
     at_fault_points,
     history::{Action, Ended},
@@ -137,6 +137,10 @@ async fn serve(what: &str) {
             ["leave"] => {
                 faults.rows().release();
                 break;
+            }
+            [number, register, "where"] => {
+                let owner = node.as_ref().map(|node| node.whereis::<Register>(register).unwrap());
+                say(format_args!("{number} {}", if owner == Some(Location::Here) { "owns" } else { "other" }));
             }
             [number, register, ..] => {
                 let action = line.splitn(3, ' ').nth(2).unwrap().parse::<Action>().unwrap();

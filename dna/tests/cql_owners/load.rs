@@ -56,9 +56,14 @@ impl Load {
         Load { threads: threads.collect(), ends }
     }
 
+    /// Nothing is called any more but what is on its way.
+    pub(crate) fn stop(&self) {
+        self.ends.store(true, Ordering::SeqCst);
+    }
+
     /// Ends it once what is on its way is answered: what was called.
     pub(crate) fn end(mut self) -> Vec<Called> {
-        self.ends.store(true, Ordering::SeqCst);
+        self.stop();
         std::mem::take(&mut self.threads).into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     }
 }

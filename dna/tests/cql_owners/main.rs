@@ -12,6 +12,7 @@
 //! | `DNA_DEPOSED_ROUNDS` | how often an owner is stopped and replaced | 20 |
 //! | `DNA_DEPOSED_LANES_ROUNDS` | the same, with several journals a process | 6 |
 //! | `DNA_CRASH_POINT_TURNS` | how often a process is killed at each point | 1 |
+//! | `DNA_TAKEOVER_ROUNDS` | how often a member is killed, for each way in which its names are answered again | 3 |
 //! | `DNA_AWAY_SECONDS` | for how long the database stands still | 60 |
 //! | `DNA_DATABASE_KILLS` | how often the database is killed | 10 |
 //!
@@ -35,9 +36,12 @@ mod database;
 mod database_faults;
 mod deposed;
 mod load;
+mod member;
 mod process;
 #[path = "../support/register.rs"]
 mod register;
+mod restart;
+mod takeover;
 mod watched;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -42,12 +42,12 @@ struct Inner {
     heard: Arc<Heard>,
 }
 
-/// Waits until one of two processes serves this register: which, and the other one.
+/// Waits until one of two processes owns this register and answers for it: which, and the other one.
 pub(crate) fn who_serves<'a>([a, b]: [&'a Process; 2], register: &str) -> (&'a Process, &'a Process) {
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         for (serving, other) in [(a, b), (b, a)] {
-            if serving.read(register).value().is_some() {
+            if serving.owns(register) && serving.read(register).value().is_some() {
                 return (serving, other);
             }
         }
@@ -68,6 +68,8 @@ pub(crate) struct State {
     numbers: u64,
     /// What was asked and is not answered.
     asked: HashMap<u64, (Pending, Sender<Answer>)>,
+    /// Whose owner was asked for and not told.
+    owners: HashMap<u64, Sender<bool>>,
     /// Its ids, the present one last.
     pub(crate) ids: Vec<String>,
     /// The fault point at which it has ended or stopped itself.
@@ -191,18 +193,34 @@ impl Process {
         self.call(register, Action::Read)
     }
 
-    /// Waits until it serves this register.
+    /// Whether it owns this register, as far as it knows.
+    pub(crate) fn owns(&self, register: &str) -> bool {
+        let (sender, answer) = channel();
+        let mut state = self.0.heard.lock();
+        if state.has_ended {
+            return false;
+        }
+        state.numbers += 1;
+        let number = state.numbers;
+        state.owners.insert(number, sender);
+        drop(state);
+        self.tell(format!("{number} {register} where"));
+        // Where it has ended, it owns nothing.
+        answer.recv_timeout(PATIENCE).unwrap_or(false)
+    }
+
+    /// Waits until it answers for this register, its own or not.
     pub(crate) fn serves(&self, register: &str) {
         self.insist(register, Action::Read);
     }
 
-    /// Calls until it is answered.
-    pub(crate) fn insist(&self, register: &str, action: Action) {
+    /// Calls until it is answered: with which number.
+    pub(crate) fn insist(&self, register: &str, action: Action) -> u64 {
         let until = Instant::now() + PATIENCE;
         loop {
             let answer = self.call(register, action);
-            if answer.value().is_some() {
-                return;
+            if let Some(value) = answer.value() {
+                return value;
             }
             assert!(Instant::now() < until, "{} does not serve `{register}`: {}", self.0.name, answer.why);
             thread::sleep(Duration::from_millis(20));
@@ -278,6 +296,10 @@ impl Heard {
             }
             "left" => state.left = Some("left".to_owned()),
             "stayed" => state.left = Some(rest.to_owned()),
+            number if rest == "owns" || rest == "other" => {
+                // Who does not want to know has dropped it.
+                let _ = state.owners.remove(&number.parse().unwrap()).unwrap().send(rest == "owns");
+            }
             number => {
                 let (pending, sender) = state.asked.remove(&number.parse().unwrap()).unwrap();
                 let (word, why) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -298,6 +320,7 @@ impl Heard {
     fn end(&self) {
         let mut state = self.lock();
         state.has_ended = true;
+        state.owners.clear();
         for (_, (pending, sender)) in state.asked.drain() {
             pending.unknown();
             let _ = sender.send(Answer { ended: Ended::Unknown, why: "the process has ended".to_owned() });

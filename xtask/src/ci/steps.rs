@@ -63,6 +63,12 @@ pub(crate) fn steps(crates: &[Crate]) -> Vec<Step> {
         Step { name: "tests", what: format!("`{TEST}`"), action: Action::Tests { args: words_of_cargo(TEST) } },
     ];
     steps.push(Step { name: "cql", what: format!("`{TEST_CQL}`: with a CQL server"), action: Action::Cql });
+    steps.push(cargo(
+        "chaos",
+        "`cargo xtask chaos`: two minutes of faults, checked",
+        "xtask chaos --seconds 120",
+        None,
+    ));
     steps.extend(libraries().filter(|krate| differs_without_features(krate)).map(tests_without_features));
     steps.extend(libraries().flat_map(|krate| feature_sets(krate).into_iter().map(|set| alone(krate, &set))));
 

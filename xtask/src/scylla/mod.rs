@@ -27,5 +27,5 @@ pub(crate) use self::{
     error::Error,
     options::{DownOptions, StatusOptions, UpOptions},
     status::run as status,
-    up::run as up,
+    up::{fetch, run as up},
 };

@@ -15,8 +15,8 @@ pub(crate) struct UpOptions {
     #[arg(long, value_name = "1|3", value_parser = nodes)]
     pub(super) nodes: Option<u8>,
 
-    /// The address of the first node, on loopback [default: 127.0.0.1]
-    #[arg(long, value_name = "IP", value_parser = loopback)]
+    /// The address of the first node, on loopback, or in a network for tests (198.18.0.0/15) [default: 127.0.0.1]
+    #[arg(long, value_name = "IP", value_parser = own_address)]
     pub(super) address: Option<Ipv4Addr>,
 
     /// The port that CQL is answered on, the same on each node [default: 9042]
@@ -185,11 +185,18 @@ fn nodes(text: &str) -> Result<u8, String> {
     }
 }
 
-fn loopback(text: &str) -> Result<Ipv4Addr, String> {
-    match text.parse::<Ipv4Addr>() {
-        Ok(address) if (1..=250).contains(&address.octets()[3]) && address.is_loopback() => Ok(address),
-        _ => Err("an address of this machine alone, from 127.0.0.1 to 127.255.255.250".to_owned()),
-    }
+/// Loopback, or the block that is set aside for tests of networks (RFC 2544): no machine has such an address unless
+/// somebody has made a network of it, as `chaos` does.
+fn own_address(text: &str) -> Result<Ipv4Addr, String> {
+    let is_own = |address: &Ipv4Addr| {
+        let [first, second, _, last] = address.octets();
+        let is_for_tests = first == 198 && matches!(second, 18 | 19);
+        (1..=250).contains(&last) && (address.is_loopback() || is_for_tests)
+    };
+    text.parse::<Ipv4Addr>()
+        .ok()
+        .filter(is_own)
+        .ok_or_else(|| "an address of this machine alone, from 127.0.0.1 to 127.255.255.250".to_owned())
 }
 
 #[cfg(test)]
@@ -221,17 +228,19 @@ mod tests {
     }
 
     #[test]
-    fn only_loopback_is_listened_on() {
+    fn only_addresses_that_nobody_else_reaches_are_listened_on() {
         for (text, good) in [
             ("127.0.0.1", true),
             ("127.9.8.250", true),
             ("127.0.0.251", false),
             ("127.0.0.0", false),
             ("10.0.0.1", false),
+            ("198.18.77.1", true),
+            ("198.20.0.1", false),
             ("0.0.0.0", false),
             ("::1", false),
         ] {
-            assert_eq!(loopback(text).is_ok(), good, "{text}");
+            assert_eq!(own_address(text).is_ok(), good, "{text}");
         }
         assert!(nodes("2").is_err() && nodes("3") == Ok(3));
     }

@@ -177,17 +177,7 @@ impl Up<'_> {
                 if Identity::of(std::process::id()).is_none() {
                     return Err(Error::NoProc);
                 }
-                let java = java::find()?;
-                self.progress.step(&format!("Java: {}", java.display()));
-                let jars = self.place.jars(cassandra::VERSION);
-                if !maven::is_fetched(&jars) {
-                    let _lock = self.place.lock("jars")?;
-                    if !maven::is_fetched(&jars) {
-                        self.progress.step("fetching it with Maven, once");
-                        maven::fetch(&jars, &java)?;
-                    }
-                }
-                Ok(Some(Program { java, jars }))
+                cassandra_of(self.place, &self.progress).map(Some)
             }
         }
     }
@@ -260,6 +250,25 @@ impl Up<'_> {
             thread::sleep(Duration::from_millis(LOOK_MILLISECONDS));
         }
     }
+}
+
+/// Fetches Apache Cassandra, where it is not there yet, for who is about to start it where nothing can be fetched.
+pub(crate) fn fetch(workspace: &Workspace) -> Result<(), Error> {
+    cassandra_of(&Place::new(&workspace.target), &Progress::new()).map(|_| ())
+}
+
+fn cassandra_of(place: &Place, progress: &Progress) -> Result<Program, Error> {
+    let java = java::find()?;
+    progress.step(&format!("Java: {}", java.display()));
+    let jars = place.jars(cassandra::VERSION);
+    if !maven::is_fetched(&jars) {
+        let _lock = place.lock("jars")?;
+        if !maven::is_fetched(&jars) {
+            progress.step("fetching it with Maven, once");
+            maven::fetch(&jars, &java)?;
+        }
+    }
+    Ok(Program { java, jars })
 }
 
 /// The nodes that are started at once, one group after another. A new node asks the first one who is there, so that one

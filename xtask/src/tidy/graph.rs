@@ -27,7 +27,7 @@ const LAYERS: &[Layer] = &[
 ];
 
 /// Programs: they may use every crate, and no crate may use them.
-const PROGRAMS: &[&str] = &["benches", "xtask"];
+const PROGRAMS: &[&str] = &["benches", "chaos", "cluster-example", "xtask"];
 
 /// What a crate must not pull in, since its layer promises not to do such things: the features of a dependency, or the
 /// dependency itself where none is named.

@@ -7,9 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::time::ClockId;
 use tokio::runtime::Handle;
 
-use crate::{error::Error, measure::Measured};
+use crate::{
+    error::Error,
+    measure::{Measured, computed},
+};
 
 /// How long a load goes on.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +62,7 @@ where
         before: None,
         latencies: Vec::new(),
     };
+    let before = computed(ClockId::ProcessCPUTime);
     let tasks = (0..callers).map(|index| tokio::spawn(caller(turns(index)))).collect::<Vec<_>>();
     let mut all = Measured::default();
     for task in tasks {
@@ -66,6 +71,7 @@ where
         all.latencies.extend(turns.latencies);
     }
     all.elapsed = start.elapsed();
+    all.computed = computed(ClockId::ProcessCPUTime).saturating_sub(before);
     Ok(all)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use rustix::time::{ClockId, clock_gettime};
 
 /// The middle and the ends of a row's rounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +33,8 @@ pub(crate) struct Measured {
     pub(crate) elapsed: Duration,
     /// Until the last row is stored, where rows are stored later.
     pub(crate) stored: Option<Duration>,
+    /// What the whole process computed meanwhile; zero where that was not looked at.
+    pub(crate) computed: Duration,
     /// How many groups it took, where it groups.
     pub(crate) groups: u64,
     /// Of each operation, in nanoseconds; empty where they were not timed one by one.
@@ -78,6 +81,11 @@ impl Measured {
         1e6 / self.rate()
     }
 
+    /// Microseconds of processor time for each operation, on both ends together.
+    pub(crate) fn computed_each(&self) -> f64 {
+        self.computed.as_secs_f64() * 1e6 / number(self.operations.max(1))
+    }
+
     /// The latency, in microseconds, that this part of the operations kept; `None` where they were not timed.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         Percentiles::of(&self.latencies)
@@ -106,6 +114,13 @@ impl Percentiles {
     pub(crate) fn named(self) -> [(&'static str, f64); 3] {
         [("p50", self.p50), ("p99", self.p99), ("p99.9", self.p999)]
     }
+}
+
+/// What was computed so far, by the clock of this thread or of the whole process.
+pub(crate) fn computed(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 fn rate(operations: u64, elapsed: Duration) -> f64 {

@@ -27,6 +27,9 @@ use crate::{
     wire::{Head, Kind},
 };
 
+/// How many ends of calls are told together.
+const ENDS_TOLD_MAX: usize = 256;
+
 /// How the end of a call gets to it.
 pub(crate) enum ReplySender {
     /// To a future.
@@ -214,15 +217,23 @@ impl Outbox {
         if ended.is_empty() {
             return;
         }
-        let mut over = Vec::with_capacity(ended.len());
+        let mut over = Vec::new();
         let mut inner = self.inner.lock();
         for ended in ended.drain(..) {
-            match ended {
-                Ended::One(id, result) => over.extend(inner.calls.remove(&id).map(|waiter| (waiter, result))),
-                Ended::Empty(first, count) => {
-                    let ids = (0..u64::from(count)).map(|number| first.wrapping_add(number));
-                    let waiters = ids.filter_map(|id| inner.calls.remove(&id));
-                    over.extend(waiters.map(|waiter| (waiter, Ok(Bytes::new()))));
+            let (first, count, result) = match ended {
+                Ended::One(id, result) => (id, 1, Some(result)),
+                Ended::Empty(first, count) => (first, count, None),
+            };
+            let mut result = result;
+            for number in 0..u64::from(count) {
+                let Some(waiter) = inner.calls.remove(&first.wrapping_add(number)) else { continue };
+                over.push((waiter, result.take().unwrap_or_else(|| Ok(Bytes::new()))));
+                // A few at a time: neither callers nor the allocator like it better together.
+                if over.len() >= ENDS_TOLD_MAX {
+                    self.tell_of_room(&inner);
+                    drop(inner);
+                    self.tell(std::mem::take(&mut over));
+                    inner = self.inner.lock();
                 }
             }
         }
@@ -451,6 +462,9 @@ impl Outbox {
 
     /// Tells callers how their calls have ended; those who make many, of all that follow each other at once.
     fn tell(&self, over: Vec<(Waiter, Result<Bytes, CallError>)>) {
+        if over.is_empty() {
+            return;
+        }
         self.in_flight.fetch_sub(over.len(), Ordering::Relaxed);
         let mut together: Option<(Arc<dyn Asker>, Vec<CallEnd>)> = None;
         let left = over.len();

@@ -64,20 +64,23 @@ pub(super) async fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
     Ok(())
 }
 
-/// The rows: how many a second, and how long half of them take at the most.
-fn specs(in_flight: u64) -> [Spec; 3] {
+/// The rows: how many a second, how long half of them and all but one in a hundred take, and what one costs.
+fn specs(in_flight: u64) -> [Spec; 4] {
     let limit = if in_flight == 1 { Contender::Pipeline } else { Contender::Callers };
     let spec = |unit, what: &str| Spec::new(9, Class::Memory, unit, format!("in flight: {in_flight}{what}"));
     [
         spec(Unit::PerSecond, "").aim(limit.name(), 0.75),
         spec(Unit::Microseconds, ", p50").aim(limit.name(), 1.3),
         spec(Unit::Microseconds, ", p99"),
+        spec(Unit::Microseconds, ", processor time for one"),
     ]
 }
 
 fn record(board: &mut Board, contender: Contender, in_flight: u64, measured: &Measured) {
     let Some(times) = measured.percentiles() else { return };
-    for (spec, value) in specs(in_flight).into_iter().zip([measured.rate(), times.p50, times.p99]) {
+    for (spec, value) in
+        specs(in_flight).into_iter().zip([measured.rate(), times.p50, times.p99, measured.computed_each()])
+    {
         let row = board.row(spec);
         match contender {
             Contender::Ours => row.ours.push(value),

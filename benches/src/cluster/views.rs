@@ -15,11 +15,12 @@ use dna_cluster::{
 };
 use dna_core::{Actors, Engine, NodeId, Timestamp};
 use dna_transport::Security;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 
 use crate::{
     bench::Bench,
     error::Error,
+    measure::computed,
     row::{Board, Class, Spec, Unit},
 };
 
@@ -61,13 +62,6 @@ pub(super) fn run(bench: &Bench, board: &mut Board) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// What this thread has computed so far.
-fn computed() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 /// A cluster in which every shard is where it belongs, and one member dies.
@@ -140,13 +134,13 @@ impl Cluster {
             self.routing.follow(&self.before, self.me);
             let mut steady = Steady::default();
             steady.observe(&self.before.view, Moment::default());
-            let begin = computed();
+            let begin = computed(ClockId::ThreadCPUTime);
             match part {
                 Part::Hearing => self.hear(&mut steady)?,
                 Part::Decoding => _ = View::decode(&self.after).map_err(invalid)?,
                 Part::Making => _ = taken_over(&self.before, self.me, self.dead)?.encode().map_err(invalid)?,
             }
-            all += computed().saturating_sub(begin);
+            all += computed(ClockId::ThreadCPUTime).saturating_sub(begin);
         }
         Ok(all.as_secs_f64() * 1e6 / f64::from(changes.max(1)))
     }

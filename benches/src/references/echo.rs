@@ -5,6 +5,7 @@ use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use rustix::time::ClockId;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{mpsc, oneshot},
@@ -15,7 +16,7 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use crate::{
     error::Error,
     load::{self, Amount, nanoseconds},
-    measure::Measured,
+    measure::{Measured, computed},
 };
 
 /// Bytes of a request of workload 9, with the length in front of it: the transport's frame, who the message is for, the
@@ -86,6 +87,13 @@ pub(crate) async fn callers(callers: u64, amount: Amount) -> Result<Measured, Er
                     if count == 0 {
                         return Ok::<_, Error>(());
                     }
+                    // The callers that are about to run go first, so that one write carries them all.
+                    if !waiting.is_empty() || count > 1 {
+                        tokio::task::yield_now().await;
+                        while let Ok(more) = receiver.try_recv() {
+                            batch.push(more);
+                        }
+                    }
                     for (request, caller) in batch.drain(..) {
                         wire.feed(request).await?;
                         waiting.push_back(caller);
@@ -126,6 +134,7 @@ pub(crate) async fn pipeline(in_flight: u64, amount: Amount) -> Result<Measured,
     let (mut wire, far) = echo().await?;
     let Amount::For(run) = amount else { return Err(Error::Invariant("a pipeline runs for a time".to_owned())) };
     let in_flight = usize::try_from(in_flight).unwrap_or(usize::MAX);
+    let before = computed(ClockId::ProcessCPUTime);
     let near = tokio::spawn(async move {
         let (start, request) = (Instant::now(), request());
         let (mut sent, mut latencies) = (VecDeque::new(), Vec::new());
@@ -142,7 +151,8 @@ pub(crate) async fn pipeline(in_flight: u64, amount: Amount) -> Result<Measured,
             }
         }
         let operations = u64::try_from(latencies.len()).unwrap_or(u64::MAX);
-        Ok::<_, Error>(Measured { operations, elapsed: start.elapsed(), latencies, ..Measured::default() })
+        let computed = computed(ClockId::ProcessCPUTime).saturating_sub(before);
+        Ok::<_, Error>(Measured { operations, elapsed: start.elapsed(), latencies, computed, ..Measured::default() })
     });
     let measured = near.await??;
     far.await??;

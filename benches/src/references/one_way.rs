@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
@@ -13,7 +14,7 @@ use tokio_util::codec::{Framed, LengthDelimitedCodec};
 use super::echo::{PREFIX_BYTES, REQUEST_BYTES, connection, flush};
 use crate::{
     error::{Error, check_eq},
-    measure::Measured,
+    measure::{Measured, computed},
 };
 
 const GONE: Error = Error::Gone("a task of the connection");
@@ -83,7 +84,7 @@ pub(crate) async fn casts(run: Duration) -> Result<Measured, Error> {
         }
         total
     });
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), computed(ClockId::ProcessCPUTime));
     let sending = tokio::spawn(async move {
         let mut operations = 0;
         while start.elapsed() < run {
@@ -100,5 +101,6 @@ pub(crate) async fn casts(run: Duration) -> Result<Measured, Error> {
     let counted = counting.await?;
     let elapsed = start.elapsed();
     check_eq("messages that were counted", counted, operations)?;
-    Ok(Measured { operations, elapsed, ..Measured::default() })
+    let computed = computed(ClockId::ProcessCPUTime).saturating_sub(before);
+    Ok(Measured { operations, elapsed, computed, ..Measured::default() })
 }

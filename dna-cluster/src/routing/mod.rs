@@ -72,10 +72,6 @@ impl Inner {
         })
     }
 
-    fn me(&self) -> Option<Arc<Self>> {
-        self.me.upgrade()
-    }
-
     fn shards(&self) -> impl Iterator<Item = Shard> + use<> {
         let shards = u32::try_from(self.outgoing.len()).unwrap_or(u32::MAX);
         (0..shards).map(Shard)

@@ -226,7 +226,7 @@ impl Inner {
             callers: callers.as_ref().map(Cow::Borrowed),
             trace: *trace,
         };
-        let sent = outgoing.way.as_ref().zip(self.me()).and_then(|(peer, asker)| {
+        let sent = outgoing.way.as_ref().zip(routed.routing.upgrade()).and_then(|(peer, asker)| {
             let (header, body) = head.request(message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
             let within = time_left.map_or(CAST_DEADLINE, |left| left + ANSWER_GRACE);
             let request = Request::new(body).header(header).stream(u64::from(shard.0) + 1).within(within);

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(called.request(Bytes::new(), 1024).unwrap().1[20], 1);
         let from_actor = Head { callers: Some(Cow::Owned(waiting())), ..head() };
         let bytes = from_actor.request(Bytes::new(), 1024).unwrap().1;
-        let behind = b"\x1a\0\0\0\x82\xa6length\x01\xa6actors\x91\x92\xa4Cart\xa3bob";
+        let behind = b"\x1b\0\0\0\x82\xa6length\x01\xa6actors\x91\x92\xa4Cart\xa3bob";
         assert_eq!((bytes[20], &bytes[expected.len() - 1..]), (3, &behind[..]));
         let traced = Head { trace: TraceParent::new([3; 16], [4; 8], 1), ..head() };
         let bytes = traced.request(Bytes::new(), 1024).unwrap().1;

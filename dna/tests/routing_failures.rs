@@ -9,6 +9,7 @@ use std::{
 };
 
 use dna::{CallError, Location, MemoryCluster, NodeBuilder, Overload, prelude::*};
+use futures_util::future::Either;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -137,6 +138,39 @@ async fn the_overload_of_another_node_is_told_from_that_of_ones_own() {
     drop((server, client));
 }
 
+#[tokio::test]
+async fn who_gains_a_name_serves_others_while_a_message_of_its_own_to_the_former_owner_is_out() {
+    let (front, back) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), free_address().await);
+    let advertised = front.local_addr().unwrap();
+    let (stall, stalls) = watch::channel(false);
+    tokio::spawn(forward_until_it_stalls(front, back, stalls));
+    let cluster = MemoryCluster::new();
+    let former = builder(&cluster).listen(back).advertise(advertised).start().await.unwrap();
+    let next = builder(&cluster.another()).weight(0).start().await.unwrap();
+    let other = builder(&cluster.another()).weight(0).start().await.unwrap();
+    let names = (0..16).map(|number| format!("name {number}")).collect::<Vec<_>>();
+    for name in &names {
+        assert_eq!(next.client::<Counter>(name.as_str()).count().await.unwrap(), 1);
+    }
+
+    stall.send_replace(true);
+    let call = |name: &String| Box::pin(next.client::<Counter>(name.as_str()).count().into_future());
+    let mut out = names.iter().map(call).collect::<Vec<_>>();
+    // A call leaves when it is polled first.
+    for call in &mut out {
+        assert!(futures_util::poll!(call.as_mut()).is_pending());
+    }
+    tokio::time::timeout(Duration::from_secs(20), former.drain()).await.unwrap();
+    let gained = |name: &&String| next.whereis::<Counter>(name.as_str()).unwrap() == Location::Here;
+    until(|| names.iter().any(|name| gained(&name))).await;
+    for name in names.iter().filter(gained) {
+        // Sooner than anybody notices that the connection is dead.
+        let call = other.client::<Counter>(name.as_str()).count().timeout(Duration::from_secs(3));
+        assert_eq!(call.await.unwrap(), 2, "{name}");
+    }
+    drop((out, former, next, other));
+}
+
 async fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
@@ -151,6 +185,21 @@ async fn forward(front: TcpListener, back: SocketAddr, cuts: watch::Receiver<()>
             let carried = tokio::io::copy_bidirectional(&mut from, &mut to);
             // It ends with an error where a node aborts its connections.
             let _ = futures_util::future::select(pin!(carried), pin!(cuts.changed())).await;
+        });
+    }
+}
+
+/// The same, up to a moment from which on nothing arrives any more, and nobody is told.
+async fn forward_until_it_stalls(front: TcpListener, back: SocketAddr, stalls: watch::Receiver<bool>) {
+    while let Ok((mut from, _)) = front.accept().await {
+        let mut stalls = stalls.clone();
+        tokio::spawn(async move {
+            let mut to = TcpStream::connect(back).await.unwrap();
+            let stalled = pin!(async { stalls.wait_for(|stalls| *stalls).await.is_ok() });
+            let carried = pin!(tokio::io::copy_bidirectional(&mut from, &mut to));
+            if let Either::Right((true, _)) = futures_util::future::select(carried, stalled).await {
+                std::future::pending::<()>().await;
+            }
         });
     }
 }

@@ -205,7 +205,7 @@ async fn take_over(node: &Node, tenure: &Tenure, dead: NodeId) -> Result<(), Fai
     fault_point("takeover: to be swapped");
     let changed = node.register.change(|seen| match seen.map(|seen| decide(seen, Some(replayed.last))) {
         Some(TakeoverStep::Swap(view)) => Ok(view),
-        _ => Err(seen.cloned()),
+        _ => Err(seen.cloned().map(Box::new)),
     });
     let seen = match changed.await.map_err(Failed::Swap)? {
         Changed::To(seen) => {
@@ -215,7 +215,7 @@ async fn take_over(node: &Node, tenure: &Tenure, dead: NodeId) -> Result<(), Fai
             seen
         }
         // Somebody else has taken over, and this view says who.
-        Changed::Not(Some(seen)) => seen,
+        Changed::Not(Some(seen)) => *seen,
         Changed::Not(None) => return Ok(()),
     };
     tenure.adopt(node, seen).await.map_err(Failed::Lost)

@@ -374,11 +374,17 @@ impl Inner {
         }
     }
 
-    /// The shard is this node's: what waits goes first, and then what its own callers send.
-    fn gain(&self, shard: Shard, outgoing: &mut Outgoing, epoch: u64, behind: &mut Behind) {
-        outgoing.way = None;
+    /// The shard is this node's: the others are served at once, whatever this node itself may have on its way to who had it
+    /// before.
+    fn serve_others(&self, shard: Shard, epoch: u64) {
         self.member.own_routed(shard, epoch);
         self.arrivals(shard).into_iter().for_each(|arrivals| arrivals.lock().owned = true);
+    }
+
+    /// Nothing of this node is on its way to who had the shard before: what waits goes first, and then what its own callers
+    /// send.
+    fn gain(&self, shard: Shard, outgoing: &mut Outgoing, epoch: u64, behind: &mut Behind) {
+        outgoing.way = None;
         for routed in outgoing.stream.open_here() {
             behind.0.extend(self.deliver_here(routed));
         }
@@ -427,6 +433,9 @@ impl Inner {
             (outgoing.retry_at, outgoing.pause) = (None, RESEND_PAUSE);
             if outgoing.stream.phase() == Phase::Here {
                 outgoing.stream.close();
+            }
+            if let Lead::Here(epoch) = lead {
+                self.serve_others(shard, epoch);
             }
         }
         self.advance(shard, outgoing, behind);

@@ -53,6 +53,7 @@ mod members;
 mod membership;
 mod meter;
 mod moment;
+mod names;
 mod register;
 mod routing;
 #[cfg(test)]

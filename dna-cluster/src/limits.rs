@@ -83,5 +83,12 @@ pub const RESEND_PAUSE: Duration = Duration::from_millis(10);
 /// The longest of these pauses.
 pub const RESEND_PAUSE_MAX: Duration = Duration::from_millis(320);
 
+/// How long is waited before a name is registered once more whose registration had no answer: at first, and doubled up to
+/// the longest.
+pub const LOOKUP_PAUSE: Duration = Duration::from_millis(20);
+
+/// The longest of these pauses.
+pub const LOOKUP_PAUSE_MAX: Duration = Duration::from_millis(640);
+
 /// How long the connections of a node that leaves may take to let answers through.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use tokio::sync::watch as channel;
 
 use crate::{
     membership::Status,
-    view::{Member, MemberState, Owner, Seen},
+    view::{Member, MemberState, Owner, Placement, Seen},
 };
 
 /// A member of the cluster, and how much of it is its own.
@@ -93,6 +93,12 @@ impl Members {
     /// The owner of every shard, in the order of the shards.
     pub fn owners(&self) -> Vec<Option<NodeId>> {
         self.0.as_ref().map_or_else(Vec::new, |(_, seen)| seen.view.owners().collect())
+    }
+
+    /// How the names of an actor type find their shards. None where no member has ever known it, or this process is no
+    /// member.
+    pub fn placement(&self, kind: &str) -> Option<Placement> {
+        self.0.as_ref()?.1.view.settings().placements.get(kind).copied()
     }
 
     /// The shard of a name that is placed by its hash. None while this process is no member.

@@ -3,7 +3,8 @@
 pub use serde;
 
 pub use crate::{
-    Access, Actor, ActorOptions, Call, CallError, Client, Context, Error, Event, Events, Fallible, FromContext, Handled,
+    Access, Actor, ActorOptions, Call, CallError, Client, Context, Error, Event, Events, Fallible, FromContext,
+    Handled, Placement,
 };
 
 /// The call of a handler that returns the `Result` type `R`.

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{client::Client, context::Context, error::Error, events::Events};
+use crate::{client::Client, context::Context, error::Error, events::Events, placement::Placement};
 
 /// A type of actor: its messages, its replies, and how they are handled.
 ///
@@ -104,6 +104,10 @@ pub struct ActorOptions {
     pub after_persist: bool,
     /// Whether there is a `handle_events` to call in place of the handlers.
     pub handle_events: bool,
+    /// How its names find their shards, in a cluster. All nodes must say the same.
+    pub placement: Placement,
+    /// The version of its messages, 1 or more. A node of a cluster takes messages of its own version alone.
+    pub version: u32,
 }
 
 impl ActorOptions {
@@ -114,6 +118,8 @@ impl ActorOptions {
             mailbox_messages_max: None,
             after_persist: false,
             handle_events: false,
+            placement: Placement::Hash,
+            version: 1,
         }
     }
 
@@ -142,6 +148,20 @@ impl ActorOptions {
     #[must_use]
     pub const fn with_handle_events(mut self) -> Self {
         self.handle_events = true;
+        self
+    }
+
+    /// Sets how its names find their shards.
+    #[must_use]
+    pub const fn with_placement(mut self, placement: Placement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// Sets the version of its messages.
+    #[must_use]
+    pub const fn with_version(mut self, version: u32) -> Self {
+        self.version = version;
         self
     }
 }

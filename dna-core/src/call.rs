@@ -196,7 +196,11 @@ impl<A: Actor, T, E> Call<A, T, E> {
             Poll::Ready(answer) if given_up == GivenUp::Answered => answer,
             _ => {
                 let admitted = sent.stands.as_ref().is_none_or(|(slot, place)| slot.is_admitted(place));
-                Answer::Failed(timed_out(given_up, admitted))
+                let unsent = self.dispatch.target().ok().and_then(Destination::unsent);
+                Answer::Failed(match unsent {
+                    Some(error) if given_up == GivenUp::NotStarted => error,
+                    _ => timed_out(given_up, admitted),
+                })
             }
         };
         (self.sent, self.timer) = (None, None);
@@ -275,10 +279,10 @@ impl<A: Actor> Cast<A> {
     /// Waits until there is room for one more message to another node, if messages go there.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         let target = self.dispatch.target()?;
-        let shared = target.shared();
-        if shared.poll_room(target.address(), cx).is_ready() || self.dispatch.no_wait {
+        if target.poll_room(cx).is_ready() || self.dispatch.no_wait {
             return Poll::Ready(Ok(()));
         }
+        let shared = target.shared();
         let timeout = self.dispatch.timeout.unwrap_or(shared.settings.call_timeout);
         let timer = match &mut self.timer {
             Some(timer) => timer,
@@ -288,7 +292,8 @@ impl<A: Actor> Cast<A> {
             }
         };
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(CallError::Overloaded(Overload::Routes)))
+        let target = self.dispatch.target()?;
+        Poll::Ready(Err(target.unsent().unwrap_or(CallError::Overloaded(Overload::Routes))))
     }
 
     /// Sends the message, or puts it into the outbox of the handler that this is polled in. `Some`: it waits for room.

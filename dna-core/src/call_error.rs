@@ -5,7 +5,8 @@ use std::{convert::Infallible, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::NodeAddress, error::Error, name::NameError, outcome::Outcome, store::Refusal, write_error::WriteError,
+    engine::NodeAddress, error::Error, name::NameError, outcome::Outcome, store::Refusal, type_mismatch::TypeMismatch,
+    write_error::WriteError,
 };
 
 /// Why a call, or a cast, did not end in `Ok`.
@@ -80,6 +81,20 @@ pub enum CallError<E = Infallible> {
         /// The type's name.
         kind: String,
     },
+    /// The node that owns the actor's shard does not know its type. It was not started. The error says which members of
+    /// the cluster know it.
+    UnknownType(Box<TypeMismatch>),
+    /// The node that owns the actor's shard knows its type in another version. It was not started. The error says which
+    /// members of the cluster know which.
+    VersionMismatch(Box<TypeMismatch>),
+    /// The shard of the actor is looked up in the database, since its type is placed `local`, and could not be found out.
+    /// It was not started.
+    NotPlaced {
+        /// The actor: namespace, type and name.
+        actor: String,
+        /// Why not.
+        problem: PlacingProblem,
+    },
     /// The actor's name cannot be one.
     Name(InvalidName),
     /// The node is shutting down, or has shut down.
@@ -132,6 +147,24 @@ pub enum Overload {
     Routes,
 }
 
+/// Why the shard of a name could not be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlacingProblem {
+    /// The database could not be reached, or had no quorum. Try again later.
+    #[error("the database is not available; try again later")]
+    Unavailable,
+    /// There was no answer before the deadline. Try again later.
+    #[error("there was no answer before the deadline; try again later")]
+    TimedOut,
+    /// The database refuses to register names.
+    #[error("the database refuses to register it; see the log for its words, and check schema and permissions")]
+    Rejected,
+    /// What stands in the database is not what a node has written there.
+    #[error("what stands in the database is damaged; see the log for where, and restore it from a copy")]
+    Corrupt,
+}
+
 /// Why a node no longer serves its actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -181,6 +214,9 @@ impl<E> CallError<E> {
             | CallError::NoNode
             | CallError::SeveralNodes
             | CallError::UnknownActor { .. }
+            | CallError::UnknownType(_)
+            | CallError::VersionMismatch(_)
+            | CallError::NotPlaced { .. }
             | CallError::NotOwner { .. }
             | CallError::Joining
             | CallError::Name(_) => Outcome::NotApplied,
@@ -192,6 +228,10 @@ impl<E> CallError<E> {
         let passing = match self {
             CallError::NotCommitted { refusal, .. } => refusal.is_retryable(),
             CallError::Init { error, .. } => error.is_retryable(),
+            CallError::UnknownType(mismatch) | CallError::VersionMismatch(mismatch) => mismatch.is_passing(),
+            CallError::NotPlaced { problem, .. } => {
+                matches!(problem, PlacingProblem::Unavailable | PlacingProblem::TimedOut)
+            }
             CallError::TimedOut { .. }
             | CallError::Overloaded(_)
             | CallError::Stopped { .. }
@@ -229,6 +269,9 @@ impl<E> CallError<E> {
             CallError::NoNode => CallError::NoNode,
             CallError::SeveralNodes => CallError::SeveralNodes,
             CallError::UnknownActor { kind } => CallError::UnknownActor { kind },
+            CallError::UnknownType(mismatch) => CallError::UnknownType(mismatch),
+            CallError::VersionMismatch(mismatch) => CallError::VersionMismatch(mismatch),
+            CallError::NotPlaced { actor, problem } => CallError::NotPlaced { actor, problem },
             CallError::Name(name) => CallError::Name(name),
             CallError::Stopped { outcome } => CallError::Stopped { outcome },
             CallError::Lost { loss, outcome } => CallError::Lost { loss, outcome },
@@ -292,6 +335,10 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
                 f,
                 "the node does not know the actor type `{kind}`; register it with `.actor::<{kind}>()` before it starts"
             ),
+            CallError::UnknownType(mismatch) | CallError::VersionMismatch(mismatch) => write!(f, "{mismatch}"),
+            CallError::NotPlaced { actor, problem } => {
+                write!(f, "where `{actor}` is placed could not be found out, so that it was not called: {problem}")
+            }
             CallError::Name(name) => write!(f, "{name}"),
             CallError::Stopped { .. } => f.write_str("the node has been shut down"),
             CallError::Lost { loss: Loss::Poisoned, .. } => {

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
 };
 
 use parking_lot::Mutex;
@@ -12,11 +13,14 @@ use crate::{
     actor::Actor,
     call::Call,
     call_error::CallError,
+    cluster::Shard,
     engine::{self, EngineInner, Shared},
     mailbox::{Envelope, Place},
     meter::KindMeter,
     name::{ActorName, NameError},
     outcome::Outcome,
+    placement::Placement,
+    placing::Sought,
     registry::Registry,
     route::{self, Routed},
     run::drop_user,
@@ -50,17 +54,19 @@ impl<A: Actor> Client<A> {
     pub(crate) fn of_engine(engine: Option<Arc<EngineInner>>, name: Arc<str>) -> Self {
         let target = engine.ok_or(CallError::NoNode).and_then(|engine| {
             let invalid = |error: NameError| CallError::Name(error.into());
+            let shared = &engine.shared;
             if let Some(registry) = engine.registry::<A>() {
                 let address = registry.address(name.clone()).map_err(invalid)?;
-                let destination: Arc<dyn Destination<A>> = Arc::new(Target::new(registry, address));
+                let destination: Arc<dyn Destination<A>> = match (registry.shard_at_once(&address), shared.places()) {
+                    (None, Some(places)) => Arc::new(Sought::new(shared.clone(), places.clone(), address)),
+                    (shard, _) => Arc::new(Target::new(registry, address, shard.unwrap_or(Shard(0)))),
+                };
                 return Ok(destination);
             }
-            let shared = &engine.shared;
             let address = ActorName::new(shared.settings.namespace.clone(), A::KIND, name.clone()).map_err(invalid)?;
-            if shared.router(&address).is_none() {
-                return Err(CallError::UnknownActor { kind: A::KIND.to_owned() });
-            }
-            let destination: Arc<dyn Destination<A>> = Arc::new(Foreign { shared: shared.clone(), address });
+            let places = shared.places().filter(|_| shared.router().is_some());
+            let places = places.ok_or_else(|| CallError::UnknownActor { kind: A::KIND.to_owned() })?;
+            let destination: Arc<dyn Destination<A>> = Arc::new(Sought::new(shared.clone(), places.clone(), address));
             Ok(destination)
         });
         Client { target, name }
@@ -109,6 +115,44 @@ pub(crate) trait Destination<A: Actor>: Send + Sync {
         no_wait: bool,
         keeps_place: bool,
     ) -> Result<Option<Standing<A>>, CallError>;
+
+    /// Waits until there is room for one more message that can wait. Calls do not ask.
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared().poll_room(self.address(), cx)
+    }
+
+    /// What a message is told that waits here past its deadline, where it is not known yet where messages go.
+    fn unsent(&self) -> Option<CallError> {
+        None
+    }
+}
+
+/// Where the messages of a name go whose shard is known, if that says it at once.
+pub(crate) fn destination_at_once<A: Actor>(
+    shared: &Arc<Shared>,
+    address: &ActorName,
+) -> Option<Arc<dyn Destination<A>>> {
+    let shard = match shared.engine.upgrade()?.registry::<A>() {
+        Some(registry) => registry.shard_at_once(address)?,
+        None => match shared.places()?.directory()?.placement(A::KIND)? {
+            Placement::Hash => shared.shard_of(address),
+            Placement::Local => shared.places()?.known.shard(address)?,
+        },
+    };
+    destination_at(shared, address.clone(), shard).ok()
+}
+
+/// Where the messages of a name of this shard go.
+pub(crate) fn destination_at<A: Actor>(
+    shared: &Arc<Shared>,
+    address: ActorName,
+    shard: Shard,
+) -> Result<Arc<dyn Destination<A>>, CallError> {
+    let engine = shared.engine.upgrade().ok_or(CallError::Stopped { outcome: Outcome::NotApplied })?;
+    Ok(match engine.registry::<A>() {
+        Some(registry) => Arc::new(Target::new(registry, address, shard)),
+        None => Arc::new(Foreign { shared: shared.clone(), address, shard }),
+    })
 }
 
 /// Where a message stands: the slot whose mailbox it is in, and its place there.
@@ -118,6 +162,7 @@ pub(crate) type Standing<A> = (Arc<Slot<A>>, Place);
 struct Target<A: Actor> {
     registry: Arc<Registry<A>>,
     address: ActorName,
+    shard: Shard,
     /// The slot that took the first message: looked at without a lock.
     first: OnceLock<Arc<Slot<A>>>,
     /// The slot that took the last message, once the first has retired.
@@ -125,8 +170,8 @@ struct Target<A: Actor> {
 }
 
 impl<A: Actor> Target<A> {
-    fn new(registry: Arc<Registry<A>>, address: ActorName) -> Self {
-        Target { registry, address, first: OnceLock::new(), last: Mutex::new(None) }
+    fn new(registry: Arc<Registry<A>>, address: ActorName, shard: Shard) -> Self {
+        Target { registry, address, shard, first: OnceLock::new(), last: Mutex::new(None) }
     }
 
     /// The slot to try once the first has retired, and `retired` has been tried in vain.
@@ -138,14 +183,14 @@ impl<A: Actor> Target<A> {
         if let Some(last) = &*last {
             return Ok(last.clone());
         }
-        Ok(last.insert(self.registry.slot(&self.address)?).clone())
+        Ok(last.insert(self.registry.slot(&self.address, self.shard)?).clone())
     }
 
     /// The slot that took the first message, or is to take it.
     fn first_slot(&self) -> Result<&Arc<Slot<A>>, CallError> {
         match self.first.get() {
             Some(first) => Ok(first),
-            None => self.registry.slot(&self.address).map(|slot| self.first.get_or_init(|| slot)),
+            None => self.registry.slot(&self.address, self.shard).map(|slot| self.first.get_or_init(|| slot)),
         }
     }
 }
@@ -193,13 +238,15 @@ impl<A: Actor> Destination<A> for Target<A> {
                 },
             };
             let routed = match &envelope {
-                Some(envelope) => route::away(&self.registry.shared, &self.address, envelope, sender, refusal),
+                Some(envelope) => {
+                    route::away(&self.registry.shared, &self.address, self.shard, envelope, sender, refusal)
+                }
                 None => Err(refusal),
             };
             match routed {
                 Ok(Routed::Here) if lookups < LOOKUPS_MAX => {
                     lookups += 1;
-                    found = self.registry.slot(&self.address).map(Cow::Owned);
+                    found = self.registry.slot(&self.address, self.shard).map(Cow::Owned);
                 }
                 Ok(Routed::Here) => {
                     drop_user(envelope);
@@ -222,6 +269,7 @@ impl<A: Actor> Destination<A> for Target<A> {
 struct Foreign {
     shared: Arc<Shared>,
     address: ActorName,
+    shard: Shard,
 }
 
 impl<A: Actor> Destination<A> for Foreign {
@@ -242,7 +290,7 @@ impl<A: Actor> Destination<A> for Foreign {
             Some(end) => end.error(Outcome::NotApplied),
             None => CallError::NotOwner { owner: None },
         };
-        let routed = route::away(&self.shared, &self.address, &envelope, sender, refusal);
+        let routed = route::away(&self.shared, &self.address, self.shard, &envelope, sender, refusal);
         drop_user(envelope);
         match routed? {
             Routed::Away => Ok(None),

@@ -103,6 +103,8 @@ mod name;
 mod outcome;
 mod pace;
 mod partition;
+mod placement;
+mod placing;
 mod registry;
 mod reply;
 mod route;
@@ -115,6 +117,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;
+mod type_mismatch;
 mod worker;
 mod write_error;
 
@@ -123,7 +126,7 @@ pub mod __private;
 
 pub use actor::{Access, Actor, ActorOptions, Fallible, Handled};
 pub use call::{Call, Cast};
-pub use call_error::{CallError, InvalidName, Loss, Overload};
+pub use call_error::{CallError, InvalidName, Loss, Overload, PlacingProblem};
 pub use client::Client;
 pub use cluster::{
     ClusterError, ClusterStore, DrainError, EntryProblem, NodeId, NodeJournals, OpenJournalsError, Replayed, SealError,
@@ -141,6 +144,8 @@ pub use module::StorageModule;
 pub use name::{ActorName, NameError};
 pub use outcome::Outcome;
 pub use partition::Partition;
+pub use placement::Placement;
+pub use placing::Directory;
 pub use route::{
     Abandoned, Answered, Callers, Delivered, Inbound, Origin, Outbound, Router, Unanswered, Undelivered, Unrouted,
 };
@@ -148,4 +153,5 @@ pub use schedule::{Scheduled, TooManyScheduled};
 pub use store::{
     ActorWrites, AttachError, CommitError, Group, KeyRange, ReadError, Refusal, RowsWaiting, Store, Write, WriteKind,
 };
+pub use type_mismatch::{KnownBy, TypeMismatch};
 pub use write_error::WriteError;

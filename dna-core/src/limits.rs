@@ -50,6 +50,13 @@ pub const VIEW_BYTES_MAX: usize = 1024 * 1024;
 /// How many journals one node may have.
 pub const JOURNAL_LANES_MAX: u16 = 64;
 
+/// How many names of types that are placed `local` a node knows the shards of by heart, in names. One that falls out is
+/// looked up again.
+pub const PLACED_NAMES_MAX: usize = 128 * 1024;
+
+/// How many names of types that are placed `local` one node looks up at once, in requests to the database. Others wait.
+pub const PLACING_LOOKUPS_MAX: usize = 64;
+
 /// How far the wall clock of a node may be from that of the database when its journals are opened.
 pub const CLOCK_OFFSET_MAX: Duration = Duration::from_secs(60);
 

@@ -8,9 +8,11 @@ use scc::hash_map::Entry;
 use crate::{
     actor::Actor,
     call_error::CallError,
+    cluster::Shard,
     engine::Shared,
     meter::KindMeter,
     name::{ActorName, NameError},
+    placement::Placement,
     route::{Delivered, Inbound, Undelivered},
     slot::{AnySlot, Slot},
 };
@@ -43,15 +45,33 @@ impl<A: Actor> Registry<A> {
         ActorName::new(self.shared.settings.namespace.clone(), self.kind.clone(), name)
     }
 
-    /// The slot in service for `name`, for a message of this node's own; made if there is none and the name is served
-    /// here.
-    pub(crate) fn slot(self: &Arc<Self>, name: &ActorName) -> Result<Arc<Slot<A>>, CallError> {
-        self.shared.may_enter(name)?;
-        self.routed_slot(name)
+    /// The shard of a name, if it is known here at once.
+    pub(crate) fn shard_at_once(&self, name: &ActorName) -> Option<Shard> {
+        match (A::OPTIONS.placement, self.shared.places()) {
+            (Placement::Local, Some(places)) => self.shard_of_slot(name.name()).or_else(|| places.known.shard(name)),
+            _ => Some(self.shared.shard_of(name)),
+        }
+    }
+
+    /// The shard of a name that has a slot here, in a cluster.
+    fn shard_of_slot(&self, name: &str) -> Option<Shard> {
+        // Also one that has retired: a name never changes its shard.
+        self.slots.read_sync(name, |_, slot| slot.shard()).flatten()
+    }
+
+    /// The slot in service for `name`, which is of this shard, for a message of this node's own; made if there is none and
+    /// the shard is served here.
+    pub(crate) fn slot(self: &Arc<Self>, name: &ActorName, shard: Shard) -> Result<Arc<Slot<A>>, CallError> {
+        self.shared.may_enter(shard)?;
+        self.routed_slot(name, || shard)
     }
 
     /// As [`Registry::slot`], for a message that a router delivers.
-    pub(crate) fn routed_slot(self: &Arc<Self>, name: &ActorName) -> Result<Arc<Slot<A>>, CallError> {
+    pub(crate) fn routed_slot(
+        self: &Arc<Self>,
+        name: &ActorName,
+        shard: impl FnOnce() -> Shard,
+    ) -> Result<Arc<Slot<A>>, CallError> {
         if let Some(slot) = self.slots.read_sync(name.name(), |_, slot| slot.clone())
             && !slot.is_retired()
         {
@@ -62,13 +82,13 @@ impl<A: Actor> Registry<A> {
         match self.slots.entry_sync(name.shared_name()) {
             Entry::Occupied(mut entry) => {
                 if entry.get().is_retired() {
-                    let home = self.shared.home(name)?;
+                    let home = self.shared.home(shard())?;
                     entry.insert(Slot::new(name.clone(), self.clone(), home));
                 }
                 Ok(entry.get().clone())
             }
             Entry::Vacant(entry) => {
-                let home = self.shared.home(name)?;
+                let home = self.shared.home(shard())?;
                 Ok(entry.insert_entry(Slot::new(name.clone(), self.clone(), home)).get().clone())
             }
         }
@@ -92,6 +112,9 @@ pub(crate) trait AnyRegistry: Send + Sync {
 
     /// Puts a message that another node has sent into its actor's mailbox.
     fn deliver(self: Arc<Self>, message: Inbound) -> Result<Delivered, Undelivered>;
+
+    /// The shard of a name that has a slot here, in a cluster.
+    fn shard_of_slot(&self, name: &str) -> Option<Shard>;
 
     /// How many slots there are.
     #[cfg(feature = "testing")]
@@ -121,6 +144,10 @@ impl<A: Actor> AnyRegistry for Registry<A> {
 
     fn deliver(self: Arc<Self>, message: Inbound) -> Result<Delivered, Undelivered> {
         Registry::deliver(&self, message)
+    }
+
+    fn shard_of_slot(&self, name: &str) -> Option<Shard> {
+        Registry::shard_of_slot(self, name)
     }
 
     #[cfg(feature = "testing")]

@@ -146,7 +146,8 @@ impl<A: Actor> Slot<A> {
     /// Whether a slot that was to leave goes on, since its shard was not given away after all.
     fn stays(&self, state: &mut State<A>) -> bool {
         let owned = self.rows.owned();
-        let stays = self.shared().home(self.name()).is_ok_and(|home| home.owned == owned);
+        let home = owned.and_then(|(shard, _)| self.shared().home(shard).ok());
+        let stays = home.is_some_and(|home| home.owned == owned);
         if stays {
             state.leaving = false;
             state.mailbox.go_on();
@@ -359,7 +360,7 @@ impl<A: Actor> Slot<A> {
 
     /// A message is not handled here any more: has it routed, or tells its sender.
     fn give_back(&self, envelope: &Envelope<A>, error: &CallError) {
-        let routes = self.shared().router(self.name()).is_some();
+        let routes = self.shared().router().is_some();
         let is_wanted = match &envelope.ticket {
             // Its sender waits, and is told.
             Some(ticket) => (if routes { ticket.claim() } else { ticket.refuse() }) && routes,
@@ -368,7 +369,8 @@ impl<A: Actor> Slot<A> {
         if !is_wanted {
             return;
         }
-        if let Err(error) = route::give_back(self.shared(), self.name(), envelope, error.clone()) {
+        let shard = self.rows.owned().map_or(Shard(0), |(shard, _)| shard);
+        if let Err(error) = route::give_back(self.shared(), self.name(), shard, envelope, error.clone()) {
             match &envelope.reply {
                 Some(reply) => reply.fail(error),
                 None => self.shared().count_dropped_cast(self.name(), &error),

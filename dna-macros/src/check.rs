@@ -3,11 +3,11 @@
 mod hook;
 mod types;
 
-use syn::{Attribute, GenericParam, Generics, LitInt, Safety, Type, Visibility, ext::IdentExt};
+use syn::{Attribute, GenericParam, Generics, LitInt, LitStr, Safety, Type, Visibility, ext::IdentExt};
 
 use crate::{
     errors::Errors,
-    model::{Hook, Mark, Method, Model, Receiver, Role, peel},
+    model::{Hook, Mark, Method, Model, PLACEMENTS, Receiver, Role, peel},
     parse::Item,
 };
 
@@ -99,8 +99,37 @@ fn check_options(model: &Model, errors: &mut Errors) {
             ),
         );
     }
+    check_placement(model.placement.as_ref(), errors);
+    check_version(model.version.as_ref(), errors);
     check_count(model.max_batch_messages.as_ref(), "max_batch_messages", "a batch", errors);
     check_count(model.mailbox_messages_max.as_ref(), "mailbox_messages_max", "a mailbox", errors);
+}
+
+fn check_placement(placement: Option<&LitStr>, errors: &mut Errors) {
+    let Some(literal) = placement else { return };
+    let value = literal.value();
+    if PLACEMENTS.iter().all(|(known, _)| *known != value) {
+        errors.at(
+            literal,
+            format!(
+                "unknown placement `{value}`; it is `hash`, by the hash of the name, or `local`, on the node where the \
+                 name is first called"
+            ),
+        );
+    }
+}
+
+fn check_version(version: Option<&LitInt>, errors: &mut Errors) {
+    let Some(literal) = version else { return };
+    if !literal.base10_parse::<u32>().is_ok_and(|version| version > 0) {
+        errors.at(
+            literal,
+            format!(
+                "`version` counts the versions of the type's messages; write a whole number from 1 to {}",
+                u32::MAX
+            ),
+        );
+    }
 }
 
 fn check_count(count: Option<&LitInt>, option: &str, what: &str, errors: &mut Errors) {

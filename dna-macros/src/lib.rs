@@ -101,6 +101,11 @@ use proc_macro::TokenStream;
 /// - `name = "cart"`: the type's name in addresses and in the store, 1 to 128 bytes. Without it, the name of the type,
 ///   and then renaming the type loses sight of what is stored.
 /// - `vis = pub(crate)`: the visibility of the generated items, at least that of the actor type. Without it, `pub`.
+/// - `placement = "local"`: how the names of the type are divided among the nodes of a cluster. Without it, or with `"hash"`,
+///   by their hash. With `"local"` a name lives on the node where it is first called, and moves with the shard of that
+///   node that it was registered for: all nodes must say the same. On a node alone it makes no difference.
+/// - `version = 2`: the version of the type's messages, 1 or more. Without it, 1. A node of a cluster takes messages of its
+///   own version alone; others are an error that names the nodes of either version.
 /// - `max_batch_messages = 64`: how many messages one batch takes at the most, 1 or more. Without it, the node's
 ///   setting.
 /// - `mailbox_messages_max = 4096`: how many messages the mailbox admits, 1 or more. Without it, the node's setting.

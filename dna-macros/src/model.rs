@@ -13,6 +13,9 @@ use syn::{
 
 use crate::parse::{Block, Item, ItemFn, Options};
 
+/// The placements: what is written, and the variant.
+pub(crate) const PLACEMENTS: [(&str, &str); 2] = [("hash", "Hash"), ("local", "Local")];
+
 /// What one block says about its actor.
 pub(crate) struct Model {
     /// Where the crate is found, as a path that names it from anywhere.
@@ -21,6 +24,10 @@ pub(crate) struct Model {
     pub(crate) vis: Visibility,
     /// The option `name`.
     pub(crate) name: Option<LitStr>,
+    /// The option of that name.
+    pub(crate) placement: Option<LitStr>,
+    /// The option of that name.
+    pub(crate) version: Option<LitInt>,
     /// The option of that name.
     pub(crate) max_batch_messages: Option<LitInt>,
     /// The option of that name.
@@ -148,6 +155,8 @@ impl Model {
             krate: options.krate.unwrap_or_else(|| syn::parse_quote!(::dna)),
             vis: options.vis.unwrap_or_else(|| Visibility::Public(Token![pub](Span::call_site()))),
             name: options.name,
+            placement: options.placement,
+            version: options.version,
             max_batch_messages: options.max_batch_messages,
             mailbox_messages_max: options.mailbox_messages_max,
             cfgs: block.attrs.iter().filter(|attr| carries_cfg(attr)).cloned().collect(),

@@ -12,7 +12,8 @@ use syn::{
 use crate::errors::Errors;
 
 /// The options that `#[dna::actor(…)]` knows, for the error that lists them.
-pub(crate) const OPTIONS: &str = "`name`, `vis`, `crate`, `max_batch_messages`, `mailbox_messages_max`";
+pub(crate) const OPTIONS: &str =
+    "`name`, `vis`, `crate`, `placement`, `version`, `max_batch_messages`, `mailbox_messages_max`";
 
 /// What stands in `#[dna::actor(…)]`.
 #[derive(Default)]
@@ -23,6 +24,10 @@ pub(crate) struct Options {
     pub(crate) vis: Option<Visibility>,
     /// Where the crate is found.
     pub(crate) krate: Option<Path>,
+    /// How the names find their shards.
+    pub(crate) placement: Option<LitStr>,
+    /// The version of the messages.
+    pub(crate) version: Option<LitInt>,
     /// How many messages one batch takes.
     pub(crate) max_batch_messages: Option<LitInt>,
     /// How many messages the mailbox admits.
@@ -49,6 +54,8 @@ impl Options {
             "name" => self.name.is_some(),
             "vis" => self.vis.is_some(),
             "crate" => self.krate.is_some(),
+            "placement" => self.placement.is_some(),
+            "version" => self.version.is_some(),
             "max_batch_messages" => self.max_batch_messages.is_some(),
             "mailbox_messages_max" => self.mailbox_messages_max.is_some(),
             _ => {
@@ -67,6 +74,8 @@ impl Options {
                 "name" => "name = \"cart\"",
                 "vis" => "vis = pub(crate)",
                 "crate" => "crate = ::dna",
+                "placement" => "placement = \"local\"",
+                "version" => "version = 2",
                 _ => "a number, as in `max_batch_messages = 64`",
             };
             let message = format!("the option `{name}` needs a value: {example}");
@@ -79,6 +88,14 @@ impl Options {
             }
             "vis" => self.vis = Some(parse_visibility(input)?),
             "crate" => self.krate = Some(parse_path(input)?),
+            "placement" => {
+                let message = "`placement` is a string; write it in quotes, as in `placement = \"local\"`";
+                self.placement = Some(parse_or(input, message)?);
+            }
+            "version" => {
+                let message = "`version` is a number; write it in digits, as in `version = 2`";
+                self.version = Some(parse_or(input, message)?);
+            }
             "max_batch_messages" => self.max_batch_messages = Some(parse_or(input, COUNT)?),
             _ => self.mailbox_messages_max = Some(parse_or(input, COUNT)?),
         }

@@ -101,10 +101,10 @@ pub use dna_core::__private;
 pub use dna_core::testing;
 pub use dna_core::{
     Access, Actor, ActorName, ActorOptions, ActorWrites, AnyActor, AttachError, Call, CallError, Cast, Client,
-    CommitError, Context, Error, ErrorKind, Event, Events, FromContext, Group, Handled, InvalidName, KeyRange, Loss,
-    Memory, NameError, NodeAddress, OpenError, Outcome, Overload, Partition, ReadError, Refusal, Responder, Result,
-    Scheduled, ShutdownError, StartError, Stats, StorageModule, Store, TooManyScheduled, Write, WriteError, WriteKind,
-    limits, trace,
+    CommitError, Context, Error, ErrorKind, Event, Events, FromContext, Group, Handled, InvalidName, KeyRange, KnownBy,
+    Loss, Memory, NameError, NodeAddress, OpenError, Outcome, Overload, Partition, Placement, PlacingProblem,
+    ReadError, Refusal, Responder, Result, Scheduled, ShutdownError, StartError, Stats, StorageModule, Store,
+    TooManyScheduled, TypeMismatch, Write, WriteError, WriteKind, limits, trace,
 };
 #[cfg(feature = "cluster")]
 pub use dna_core::{ClusterStore, MemoryCluster, NodeId, Shard};

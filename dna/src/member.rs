@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use dna_cluster::{Config, MemberInfo, Members, MembersWatch, Membership, Owner, Placement, Routing};
+use dna_cluster::{Config, MemberInfo, Members, MembersWatch, Membership, Owner, Routing};
 use dna_core::{
-    ActorName, Actors, ClusterStore, Engine, Error, ErrorKind, NameError, NodeAddress, Settings, ShutdownError,
-    StartError,
+    Actor, ActorName, Actors, ClusterStore, Engine, Error, ErrorKind, NameError, NodeAddress, Placement, Settings,
+    Shard, ShutdownError, StartError,
 };
 use dna_transport::Security;
 use parking_lot::Mutex;
@@ -26,9 +26,6 @@ pub(crate) struct ClusterSettings {
     pub(crate) lanes: Option<NonZeroU16>,
     pub(crate) weight: Option<u32>,
 }
-
-/// The only version of an actor type that there is so far.
-const TYPE_VERSION: u32 = 1;
 
 /// How many shards a cluster has, unless its first node says otherwise.
 const SHARDS: NonZeroU32 = NonZeroU32::new(256).unwrap();
@@ -55,8 +52,8 @@ impl ClusterSettings {
     fn config(&self, listen: SocketAddr, actors: &Actors, settings: &Settings) -> Config {
         let mut config = Config::new(listen).shards(self.shards.unwrap_or(SHARDS));
         config = config.release_deadline(settings.shutdown_timeout);
-        for kind in actors.kinds() {
-            config = config.actor_type(kind, TYPE_VERSION, Placement::Hash);
+        for (kind, options) in actors.types() {
+            config = config.actor_type(kind, options.version, options.placement);
         }
         if let Some(address) = self.advertise {
             config = config.advertise(address);
@@ -108,6 +105,7 @@ impl Belonging {
             let error = Error::with_kind(ErrorKind::Node, error).with_outcome(outcome).with_retryable(retryable);
             StartError::Join(error)
         })?;
+        engine.place_through(membership.directory());
         let membership = Arc::new(Mutex::new(Some(membership)));
         Ok((engine, Belonging { membership, namespace, shutdown_timeout }))
     }
@@ -133,14 +131,22 @@ impl Belonging {
     }
 
     /// Where a name is served.
-    pub(crate) fn whereis(&self, kind: &str, name: Arc<str>) -> Result<Location, NameError> {
-        let name = ActorName::new(self.namespace.clone(), kind, name)?;
-        Ok(self.ask(|membership| located(&membership.members(), &name)).unwrap_or(Location::Nowhere))
+    pub(crate) fn whereis<A: Actor>(&self, engine: &Engine, name: Arc<str>) -> Result<Location, NameError> {
+        let name = ActorName::new(self.namespace.clone(), A::KIND, name)?;
+        let Some(members) = self.ask(Membership::members) else { return Ok(Location::Nowhere) };
+        let shard = match members.placement(A::KIND).unwrap_or(A::OPTIONS.placement) {
+            Placement::Hash => members.shard_of(&name),
+            _ => match engine.placed(&name) {
+                Some(shard) => Some(shard),
+                None => return Ok(Location::Unknown),
+            },
+        };
+        Ok(shard.map_or(Location::Nowhere, |shard| located(&members, shard)))
     }
 
     /// Gives a shard to another node.
     #[cfg(feature = "testing")]
-    pub(crate) fn give_away(&self, shard: dna_core::Shard, to: dna_core::NodeId) {
+    pub(crate) fn give_away(&self, shard: Shard, to: dna_core::NodeId) {
         self.ask(|membership| membership.give_away(shard, to));
     }
 
@@ -191,11 +197,13 @@ pub enum Location {
     There(NodeAddress),
     /// On none that this node knows of: no node owns the name, or this one is about to join its cluster.
     Nowhere,
+    /// Not known here: its type is placed `local`, and this node has not called it, nor served it, or has forgotten where
+    /// it is. A call finds it out, or places it.
+    Unknown,
 }
 
-fn located(members: &Members, name: &ActorName) -> Location {
-    let owner = members.shard_of(name).map_or(Owner::Nobody, |shard| members.owner(shard));
-    match owner {
+fn located(members: &Members, shard: Shard) -> Location {
+    match members.owner(shard) {
         Owner::Own { .. } => Location::Here,
         Owner::Node(node) => match members.address(node) {
             Some(address) => Location::There(NodeAddress::new(node, address)),

@@ -111,14 +111,15 @@ impl Node {
         self.belonging.as_ref()?.watch()
     }
 
-    /// Where the actor `name` of type `A` is served, as far as this node knows.
+    /// Where the actor `name` of type `A` is served, as far as this node knows. Of a type that is placed `local` it knows
+    /// that of the names that it has called or served lately; of others it says [`Location::Unknown`](crate::Location).
     ///
     /// # Errors
     /// The name, or that of the type, cannot be one.
     #[cfg(feature = "cluster")]
     pub fn whereis<A: Actor>(&self, name: impl Into<Arc<str>>) -> Result<crate::Location, crate::NameError> {
         match &self.belonging {
-            Some(belonging) => belonging.whereis(A::KIND, name.into()),
+            Some(belonging) => belonging.whereis::<A>(&self.engine, name.into()),
             None => Ok(crate::Location::Here),
         }
     }

@@ -14,6 +14,7 @@ mod rejoin;
 mod shards;
 mod swap;
 mod takeover;
+mod types;
 
 #[cfg(test)]
 mod tables;
@@ -32,4 +33,5 @@ pub use self::{
     shards::{ShardChanges, shard_changes},
     swap::{NextSwap, settle},
     takeover::{TakeoverStep, take_over},
+    types::{Misfit, known_by, misfit, shard_for_new},
 };

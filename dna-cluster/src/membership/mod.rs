@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use dna_core::{ClusterStore, NodeId, Shard};
+use dna_core::{ClusterStore, Directory, NodeId, Shard};
 use tokio::sync::{oneshot, watch as channel};
 
 use self::{
@@ -35,6 +35,7 @@ use crate::{
     limits::SAME_ADDRESS_TAKEOVER_MAX,
     members::{Members, MembersWatch},
     meter,
+    names::Names,
     register::Register,
     seam::{self, Seam},
     view::{Machine, Owner, Seen, Settings},
@@ -52,6 +53,7 @@ pub struct Membership {
     asked: Arc<Asked>,
     leaving: Option<oneshot::Sender<Leaving>>,
     listener: Arc<TcpListener>,
+    names: Names,
 }
 
 /// What a membership is at present.
@@ -122,6 +124,8 @@ impl Membership {
             placements: config.types.iter().map(|(kind, (_, placement))| (kind.clone(), *placement)).collect(),
         };
         let (status_sender, status) = channel::channel(Status::Joining);
+        let asked = Arc::new(Asked::default());
+        let names = Names::new(store.clone(), ViewSource::new(asked.clone(), status.clone(), address));
         let node = Node {
             register: Register::new(store.clone(), beat_interval(config.lease) / SWAPS_PER_BEAT),
             seam: seam.clone(),
@@ -133,12 +137,11 @@ impl Membership {
             machine: if address == bound { Machine::of_this_process() } else { None },
             listener: listener.clone(),
         };
-        let asked = Arc::new(Asked::default());
         let mut driver = Driver::new(node, asked.clone(), status_sender);
         driver.join().await?;
         let (leaving, receiver) = oneshot::channel();
         seam.spawn(driver.run(receiver));
-        let membership = Membership { address, status, asked, leaving: Some(leaving), listener };
+        let membership = Membership { address, status, asked, leaving: Some(leaving), listener, names };
         let is_alone = membership.wait_until(Status::has_its_address_alone);
         if seam::within(SAME_ADDRESS_TAKEOVER_MAX, is_alone).await.is_none() {
             tracing::warn!(%address, "the takeover from the process that had this address before takes long");
@@ -158,6 +161,11 @@ impl Membership {
     /// Where the system has no more file descriptors.
     pub fn listener(&self) -> io::Result<TcpListener> {
         self.listener.try_clone()
+    }
+
+    /// Where the names of the cluster are placed. It keeps the store, and nothing of the membership.
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        Arc::new(self.names.clone())
     }
 
     /// The cluster as this process has seen it last.

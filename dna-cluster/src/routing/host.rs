@@ -89,7 +89,7 @@ impl Routing {
         config.address = Some(incarnation.source.address().to_string());
         let listener = Arc::new(Tcp::listener(incarnation.listener.try_clone()?)?);
         let transport = Transport::serve_on(config, listener, self.inner.clone()).map_err(std::io::Error::other)?;
-        let session = Session::new(transport, incarnation.source.clone());
+        let session = Session::new(transport, incarnation.source.clone(), incarnation.node);
         *self.inner.session.write() = Some(session.clone());
         let (inner, node, life) = (self.inner.clone(), incarnation.node, incarnation.life.clone());
         self.inner.seam.spawn(async move {

@@ -124,7 +124,7 @@ impl Inner {
         let time_left = within.map(|within| within.saturating_sub(ANSWER_GRACE));
         let (number, callers, trace) = (head.number, head.callers.map(Cow::into_owned), head.trace);
         message.advance(length);
-        match self.member.deliver(Inbound { actor, message, callers, time_left, trace }) {
+        match self.member.deliver(Inbound { shard, actor, message, callers, time_left, trace }) {
             Ok(delivered) => Ok((delivered, number)),
             Err(Undelivered::Refused(error)) => Err(Fate::Failed(error)),
             Err(_) => {

@@ -26,10 +26,12 @@ use super::{
     wire::{Fate, Head},
 };
 use crate::{
+    decide::{Misfit, misfit},
     limits::{ANSWER_GRACE, ANSWERED_IN_PLACE_BYTES_MAX, CAST_DEADLINE, RESEND_PAUSE, RESEND_PAUSE_MAX},
     membership::either,
     meter::{MESSAGES_BOUNCED, MESSAGES_RESENT},
     moment::Moment,
+    view::View,
 };
 
 /// All that this node sends to one shard.
@@ -38,6 +40,8 @@ pub(super) struct Outgoing {
     stream: Stream<NodeId, Arc<Routed>>,
     /// The way to the node that the stream was last opened to.
     way: Option<Peer>,
+    /// The actor type, and its version, that this node was found to know last: it always will.
+    fits: Option<(NodeId, String, u32)>,
     lead: Lead,
     /// When what was sent back may be sent again, where nothing new is known of the shard.
     retry_at: Option<Moment>,
@@ -131,7 +135,14 @@ impl Routed {
 
 impl Default for Outgoing {
     fn default() -> Self {
-        Outgoing { stream: Stream::new(), way: None, lead: Lead::Nowhere, retry_at: None, pause: RESEND_PAUSE }
+        Outgoing {
+            stream: Stream::new(),
+            way: None,
+            fits: None,
+            lead: Lead::Nowhere,
+            retry_at: None,
+            pause: RESEND_PAUSE,
+        }
     }
 }
 
@@ -182,7 +193,7 @@ impl Inner {
             outgoing.stream.push_returned(routed);
         } else {
             match outgoing.stream.push(routed) {
-                Push::Here(_) => return Err(Unrouted::Here),
+                Push::Here(routed) => return Err(self.refused_here(&routed)),
                 Push::Send(departure) => {
                     let task = self.depart(shard, &mut outgoing, departure, within);
                     drop(outgoing);
@@ -211,10 +222,14 @@ impl Inner {
         departure: Departure<NodeId, Arc<Routed>>,
         time_left: Option<Duration>,
     ) -> Option<Task> {
-        let Departure { number, id, message: routed, .. } = departure;
+        let Departure { node, number, id, message: routed } = departure;
         if !routed.outbound.origin.depart() {
             outgoing.stream.settled(id);
             return None;
+        }
+        if let Some(error) = self.unfit(outgoing, node, &routed.outbound) {
+            outgoing.stream.settled(id);
+            return Some(Task::Answer(routed, Err(error)));
         }
         let Outbound { actor, message, callers, trace, .. } = &routed.outbound;
         let head = Head {
@@ -391,14 +406,51 @@ impl Inner {
         self.member.own(&[(shard, epoch)]);
     }
 
+    /// Of a message for this node's own actors: that it is, or that this node does not know their type.
+    fn refused_here(&self, routed: &Routed) -> Unrouted {
+        let unknown = CallError::UnknownActor { kind: routed.outbound.actor.kind().to_owned() };
+        match self.or_unknown_here(&routed.outbound, unknown) {
+            CallError::UnknownActor { .. } => Unrouted::Here,
+            error => Unrouted::Refused(error),
+        }
+    }
+
+    /// Says of a type that this node does not know who does.
+    fn or_unknown_here(&self, outbound: &Outbound, error: CallError) -> CallError {
+        let me = self.session().map(|session| session.me);
+        let misfit = me.and_then(|me| self.misfit(me, outbound));
+        misfit.filter(|_| matches!(error, CallError::UnknownActor { .. })).unwrap_or(error)
+    }
+
+    /// Why a node does not serve a message, if it does not know its actor type in the message's version: what it knows
+    /// never changes.
+    fn misfit(&self, node: NodeId, outbound: &Outbound) -> Option<CallError> {
+        misfit_in(&self.session()?.seen()?.view, node, outbound)
+    }
+
+    /// As [`Inner::misfit`] for a message that is about to be sent there; what has been found to fit is not looked for again.
+    fn unfit(&self, outgoing: &mut Outgoing, node: NodeId, outbound: &Outbound) -> Option<CallError> {
+        let (kind, version) = (outbound.actor.kind(), outbound.version);
+        if outgoing.fits.as_ref().is_some_and(|(at, known, of)| *at == node && *of == version && known == kind) {
+            return None;
+        }
+        let seen = self.session()?.seen()?;
+        seen.view.member(node)?;
+        let misfit = misfit_in(&seen.view, node, outbound);
+        if misfit.is_none() {
+            outgoing.fits = Some((node, kind.to_owned(), version));
+        }
+        misfit
+    }
+
     fn deliver_here(&self, routed: Arc<Routed>) -> Option<Task> {
-        let Outbound { actor, message, callers, origin, trace, .. } = &routed.outbound;
+        let Outbound { shard, actor, message, callers, origin, trace, .. } = &routed.outbound;
         if !origin.depart() {
             return None;
         }
         let time_left = routed.time_left(self.seam.now());
         let (actor, message, callers, trace) = (actor.clone(), message.clone(), callers.clone(), *trace);
-        let inbound = Inbound { actor, message, callers, time_left, trace };
+        let inbound = Inbound { shard: *shard, actor, message, callers, time_left, trace };
         match self.member.deliver(inbound) {
             Ok(Delivered::Admitted) => None,
             Ok(Delivered::Later(answer)) => {
@@ -411,7 +463,10 @@ impl Inner {
                 });
                 None
             }
-            Err(Undelivered::Refused(error)) => Some(Task::Answer(routed, Err(error))),
+            Err(Undelivered::Refused(error)) => {
+                let error = self.or_unknown_here(&routed.outbound, error);
+                Some(Task::Answer(routed, Err(error)))
+            }
             Err(_) => {
                 origin.come_back();
                 Some(Task::Answer(routed, Err(CallError::NotOwner { owner: None })))
@@ -514,6 +569,14 @@ impl Abandoned for Tells {
         // Nobody listens once there is an answer.
         let _ = self.0.lock().take().map(|given_up| given_up.send(()));
     }
+}
+
+/// Why a member does not serve a message.
+fn misfit_in(view: &View, node: NodeId, outbound: &Outbound) -> Option<CallError> {
+    Some(match misfit(view, node, outbound.actor.kind(), outbound.version)? {
+        Misfit::Unknown(mismatch) => CallError::UnknownType(Box::new(mismatch)),
+        Misfit::Version(mismatch) => CallError::VersionMismatch(Box::new(mismatch)),
+    })
 }
 
 /// Ends when the other side says so, and not when it is gone.

@@ -13,12 +13,14 @@ use crate::{membership::ViewSource, view::Seen};
 pub(crate) struct Session {
     pub(crate) transport: Transport,
     pub(crate) source: ViewSource,
+    /// Who this process is.
+    pub(crate) me: NodeId,
     seen: RwLock<Option<Arc<Seen>>>,
 }
 
 impl Session {
-    pub(crate) fn new(transport: Transport, source: ViewSource) -> Arc<Self> {
-        Arc::new(Session { transport, source, seen: RwLock::new(None) })
+    pub(crate) fn new(transport: Transport, source: ViewSource, me: NodeId) -> Arc<Self> {
+        Arc::new(Session { transport, source, me, seen: RwLock::new(None) })
     }
 
     /// The view as it was seen last; none before it was joined.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, num::NonZeroU32, time::Duration};
 
-use serde::{Deserialize, Serialize};
+pub use dna_core::Placement;
 
 /// What all nodes of a cluster must agree on. Set by the node that creates it; a node that differs is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,18 +15,6 @@ pub struct Settings {
     pub lease: Duration,
     /// How the names of each actor type find their shard. A node adds those that the cluster does not know yet.
     pub placements: BTreeMap<String, Placement>,
-}
-
-/// How a name finds its shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Placement {
-    /// By the hash of the name.
-    #[default]
-    Hash,
-    /// On a shard of the node where its first message arrives.
-    Local,
 }
 
 /// Two nodes that do not agree.
@@ -60,15 +48,6 @@ impl Settings {
 fn differing<T: PartialEq + fmt::Display>(setting: &str, here: &T, there: &T) -> Option<Difference> {
     let (setting, differ) = (setting.to_owned(), here != there);
     differ.then(|| Difference { setting, here: here.to_string(), there: there.to_string() })
-}
-
-impl fmt::Display for Placement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Placement::Hash => "hash",
-            Placement::Local => "local",
-        })
-    }
 }
 
 #[cfg(test)]

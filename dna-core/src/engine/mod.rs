@@ -22,11 +22,13 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    actor::Actor,
+    actor::{Actor, ActorOptions},
     call_error::Loss,
     client::Client,
+    cluster::Shard,
     meter::KindMeter,
     name::ActorName,
+    placing::Directory,
     registry::{AnyRegistry, Registry},
     run,
     runtime::{self, Runtime},
@@ -58,7 +60,14 @@ type MakeRegistry = fn(Arc<Shared>) -> Arc<dyn AnyRegistry>;
 
 /// The actor types of an engine.
 #[derive(Default)]
-pub struct Actors(Vec<(TypeId, &'static str, MakeRegistry)>);
+pub struct Actors(Vec<ActorType>);
+
+struct ActorType {
+    id: TypeId,
+    kind: &'static str,
+    options: ActorOptions,
+    make: MakeRegistry,
+}
 
 impl Actors {
     /// None.
@@ -69,7 +78,8 @@ impl Actors {
     /// These, and `A`.
     #[must_use]
     pub fn with<A: Actor>(mut self) -> Self {
-        self.0.push((TypeId::of::<A>(), A::KIND, |shared| Registry::<A>::new(shared)));
+        let make: MakeRegistry = |shared| Registry::<A>::new(shared);
+        self.0.push(ActorType { id: TypeId::of::<A>(), kind: A::KIND, options: A::OPTIONS, make });
         self
     }
 }
@@ -77,7 +87,12 @@ impl Actors {
 impl Actors {
     /// The names of the types.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|(_, kind, _)| *kind)
+        self.0.iter().map(|actor| actor.kind)
+    }
+
+    /// The names of the types, with what each sets for itself.
+    pub fn types(&self) -> impl Iterator<Item = (&'static str, ActorOptions)> {
+        self.0.iter().map(|actor| (actor.kind, actor.options))
     }
 
     /// Whether a node can serve them.
@@ -140,8 +155,8 @@ impl Engine {
     fn of(actors: Actors, settings: Settings, runtime: Runtime, role: Role) -> Self {
         let inner = Arc::new_cyclic(|engine| {
             let shared = Shared::new(settings, runtime, role, engine.clone());
-            let kinds = actors.0.iter().map(|(id, kind, _)| (*kind, *id)).collect();
-            let registries = actors.0.into_iter().map(|(id, _, make)| (id, make(shared.clone()))).collect();
+            let kinds = actors.0.iter().map(|actor| (actor.kind, actor.id)).collect();
+            let registries = actors.0.into_iter().map(|actor| (actor.id, (actor.make)(shared.clone()))).collect();
             EngineInner { shared, registries, kinds }
         });
         inner.shared.runtime.spawn(sweeper::run(inner.shared.clone()));
@@ -152,6 +167,21 @@ impl Engine {
     /// A client of the actor `name` of type `A` on this node.
     pub fn client<A: Actor>(&self, name: impl Into<Arc<str>>) -> A::Client {
         Client::of_engine(Some(self.inner.clone()), name.into()).into()
+    }
+
+    /// Has the names of types that are placed `local` looked up in this directory. Until then messages to them wait. Nothing
+    /// happens on a node alone.
+    pub fn place_through(&self, directory: Arc<dyn Directory>) {
+        if let Some(places) = self.inner.shared.places() {
+            places.look_up_in(Some(directory));
+        }
+    }
+
+    /// The shard of a name of a type that is placed `local`, if this node has met it, and knows it still.
+    pub fn placed(&self, actor: &ActorName) -> Option<Shard> {
+        let registry = self.inner.registry_of(actor.kind());
+        let serving = registry.and_then(|registry| registry.shard_of_slot(actor.name()));
+        serving.or_else(|| self.inner.shared.places()?.known.shard(actor))
     }
 
     /// What the node holds and has done.

@@ -12,7 +12,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 
-use crate::{call_error::CallError, cluster::Shard, name::ActorName, route::Router};
+use crate::{call_error::CallError, cluster::Shard, name::ActorName, placing::Places, route::Router};
 
 use super::{End, authority::Authority, lane::Lane};
 
@@ -29,6 +29,7 @@ pub(crate) struct Membership {
     shards: NonZeroU32,
     /// Takes the messages to names that are not served here, if there is one.
     router: OnceLock<Arc<dyn Router>>,
+    places: Arc<Places>,
     /// The current incarnation, if there is one.
     current: RwLock<Option<Arc<Incarnation>>>,
 }
@@ -57,21 +58,37 @@ pub(crate) struct Home {
 
 impl Role {
     pub(super) fn member(shards: NonZeroU32) -> Self {
-        Role::Member(Membership { shards, router: OnceLock::new(), current: RwLock::new(None) })
+        let (router, places) = (OnceLock::new(), Arc::new(Places::new()));
+        Role::Member(Membership { shards, router, places, current: RwLock::new(None) })
     }
 
-    /// Where a name is served; the error of its callers, where it is not served here.
-    pub(super) fn home(&self, name: &ActorName) -> Result<Home, CallError> {
+    /// The shard of a name that is placed by its hash. A node alone has one shard.
+    pub(super) fn shard_of(&self, name: &ActorName) -> Shard {
         match self {
-            Role::Single(lane) => Ok(Home { lane: lane.clone(), owned: None }),
-            Role::Member(membership) => membership.home(name),
+            Role::Single(_) => Shard(0),
+            Role::Member(membership) => Shard::of(name, membership.shards),
         }
     }
 
-    /// Whether messages of this node's own may look for a name here. A look at the map of names does not say so.
-    pub(super) fn may_enter(&self, name: &ActorName) -> Result<(), CallError> {
+    /// What a member knows of where names are placed.
+    pub(super) fn places(&self) -> Option<&Arc<Places>> {
+        match self {
+            Role::Single(_) => None,
+            Role::Member(membership) => Some(&membership.places),
+        }
+    }
+
+    /// Where the names of a shard are served; the error of their callers, where they are not served here.
+    pub(super) fn home(&self, shard: Shard) -> Result<Home, CallError> {
+        match self {
+            Role::Single(lane) => Ok(Home { lane: lane.clone(), owned: None }),
+            Role::Member(membership) => membership.home(shard),
+        }
+    }
+
+    /// Whether messages of this node's own may look for names of a shard here. A look at the map of names does not say so.
+    pub(super) fn may_enter(&self, shard: Shard) -> Result<(), CallError> {
         let Role::Member(membership) = self else { return Ok(()) };
-        let shard = Shard::of(name, membership.shards);
         match &*membership.current.read() {
             Some(current) if current.is_open(shard) => Ok(()),
             // Who routes it finds out who serves it.
@@ -81,11 +98,11 @@ impl Role {
         }
     }
 
-    /// Who carries messages to other nodes, and how many shards there are, of a member that has one who does.
-    pub(super) fn router(&self) -> Option<(&Arc<dyn Router>, NonZeroU32)> {
+    /// Who carries messages to other nodes, of a member that has one who does.
+    pub(super) fn router(&self) -> Option<&Arc<dyn Router>> {
         match self {
             Role::Single(_) => None,
-            Role::Member(membership) => Some((membership.router.get()?, membership.shards)),
+            Role::Member(membership) => membership.router.get(),
         }
     }
 
@@ -115,8 +132,7 @@ impl Role {
 }
 
 impl Membership {
-    fn home(&self, name: &ActorName) -> Result<Home, CallError> {
-        let shard = Shard::of(name, self.shards);
+    fn home(&self, shard: Shard) -> Result<Home, CallError> {
         let current = self.current.read();
         let Some(current) = &*current else { return Err(CallError::Joining) };
         let Some(epoch) = current.epoch(shard) else {

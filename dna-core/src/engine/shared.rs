@@ -22,6 +22,7 @@ use crate::{
     meter::{Counts, KindMeter},
     name::ActorName,
     outcome::Outcome,
+    placing::Places,
     route::Router,
     run,
     runtime::Runtime,
@@ -129,29 +130,39 @@ impl Shared {
         })
     }
 
-    /// Where a name is served on this node; the error of its callers, where it is not served here.
-    pub(crate) fn home(&self, name: &ActorName) -> Result<Home, CallError> {
-        self.role.home(name).map_err(|error| self.or_stopped(error))
+    /// The shard of a name that is placed by its hash. A node alone has one shard.
+    pub(crate) fn shard_of(&self, name: &ActorName) -> Shard {
+        self.role.shard_of(name)
     }
 
-    /// Whether messages of this node's own may look for a name here.
-    pub(crate) fn may_enter(&self, name: &ActorName) -> Result<(), CallError> {
-        self.role.may_enter(name).map_err(|error| self.or_stopped(error))
+    /// What a member knows of where names are placed.
+    pub(crate) fn places(&self) -> Option<&Arc<Places>> {
+        self.role.places()
     }
 
-    /// Who carries messages to other nodes, if somebody does, and the shard of a name.
-    pub(crate) fn router(&self, name: &ActorName) -> Option<(&Arc<dyn Router>, Shard)> {
-        self.role.router().map(|(router, shards)| (router, Shard::of(name, shards)))
+    /// Where the names of a shard are served on this node; the error of their callers, where they are not served here.
+    pub(crate) fn home(&self, shard: Shard) -> Result<Home, CallError> {
+        self.role.home(shard).map_err(|error| self.or_stopped(error))
+    }
+
+    /// Whether messages of this node's own may look for names of a shard here.
+    pub(crate) fn may_enter(&self, shard: Shard) -> Result<(), CallError> {
+        self.role.may_enter(shard).map_err(|error| self.or_stopped(error))
+    }
+
+    /// Who carries messages to other nodes, if somebody does.
+    pub(crate) fn router(&self) -> Option<&Arc<dyn Router>> {
+        self.role.router()
     }
 
     /// Waits until there is room for one more message to an actor of another node.
     pub(crate) fn poll_room(&self, actor: &ActorName, cx: &mut Context<'_>) -> Poll<()> {
-        self.role.router().map_or(Poll::Ready(()), |(router, _)| router.poll_room(actor, cx))
+        self.role.router().map_or(Poll::Ready(()), |router| router.poll_room(actor, cx))
     }
 
     /// How many messages to other nodes are not settled.
     pub(crate) fn routed(&self) -> usize {
-        self.role.router().map_or(0, |(router, _)| router.routed())
+        self.role.router().map_or(0, |router| router.routed())
     }
 
     /// The error of who calls a name of this shard, which is not served here.
@@ -217,6 +228,9 @@ impl Shared {
 
     /// Wakes everything that waits on the node itself, and forgets its slots.
     pub(super) fn release(&self) {
+        if let Some(places) = self.places() {
+            places.look_up_in(None);
+        }
         self.sweep.notify_one();
         self.room.notify_waiters();
         // What lies there is dropped behind the locks.

@@ -73,6 +73,7 @@ enum Failure {
     OverloadedRoutes,
     CallCycle,
     NoTarget,
+    NotPlaced,
     Stopped,
     Lost,
     NotOwner,
@@ -82,7 +83,7 @@ enum Failure {
 }
 
 /// The names of the failures, in their order.
-pub(super) const FAILURES: [&str; 21] = [
+pub(super) const FAILURES: [&str; 22] = [
     "handler",
     "panicked",
     "init",
@@ -98,6 +99,7 @@ pub(super) const FAILURES: [&str; 21] = [
     "overloaded_routes",
     "call_cycle",
     "no_target",
+    "not_placed",
     "stopped",
     "lost",
     "not_owner",
@@ -123,9 +125,13 @@ impl Failure {
             CallError::Overloaded(Overload::Peer) => Failure::OverloadedPeer,
             CallError::Overloaded(Overload::Routes) => Failure::OverloadedRoutes,
             CallError::CallCycle | CallError::CallChainTooLong => Failure::CallCycle,
-            CallError::NoNode | CallError::SeveralNodes | CallError::UnknownActor { .. } | CallError::Name(_) => {
-                Failure::NoTarget
-            }
+            CallError::NoNode
+            | CallError::SeveralNodes
+            | CallError::UnknownActor { .. }
+            | CallError::UnknownType(_)
+            | CallError::VersionMismatch(_)
+            | CallError::Name(_) => Failure::NoTarget,
+            CallError::NotPlaced { .. } => Failure::NotPlaced,
             CallError::Stopped { .. } => Failure::Stopped,
             CallError::Lost { .. } => Failure::Lost,
             CallError::NotOwner { .. } => Failure::NotOwner,

@@ -14,11 +14,13 @@ use futures_util::future::BoxFuture;
 use crate::{
     actor::Actor,
     call_error::CallError,
+    cluster::Shard,
     codec,
     mailbox::{Envelope, Place, Ticket},
     meter::Sample,
     name::ActorName,
     outcome::Outcome,
+    placement::Placement,
     registry::Registry,
     reply::{Answer, ReplyCell},
     run::drop_user,
@@ -31,6 +33,8 @@ use super::{Answered, Callers};
 /// A message that another node has sent.
 #[derive(Debug)]
 pub struct Inbound {
+    /// The shard of its name.
+    pub shard: Shard,
     /// Whom it is for.
     pub actor: ActorName,
     /// The message itself, encoded.
@@ -87,7 +91,7 @@ pub enum Undelivered {
 impl<A: Actor> Registry<A> {
     /// Puts a message that another node has sent into its actor's mailbox.
     pub(crate) fn deliver(self: &Arc<Self>, inbound: Inbound) -> Result<Delivered, Undelivered> {
-        let Inbound { actor, message, callers, time_left, trace } = inbound;
+        let Inbound { shard, actor, message, callers, time_left, trace } = inbound;
         let message = codec::decode::<A::Message>(&message).map_err(|error| {
             Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
         })?;
@@ -100,8 +104,13 @@ impl<A: Actor> Registry<A> {
         let trace = trace.map(Arc::new);
         let mut envelope =
             Some(Envelope { message, reply: reply.clone(), deadline, waiting, timer: None, ticket: None, trace });
+        let own_shard = || match A::OPTIONS.placement {
+            Placement::Hash => shared.shard_of(&actor),
+            // Who sent it has looked it up, and it never changes.
+            Placement::Local => shard,
+        };
         loop {
-            let undelivered = match self.routed_slot(&actor) {
+            let undelivered = match self.routed_slot(&actor, own_shard) {
                 Ok(slot) => match slot.send(&mut envelope, Sender::Outside, false) {
                     Ok(place) => {
                         return Ok(match reply {

@@ -65,6 +65,8 @@ pub struct Outbound {
     pub shard: Shard,
     /// Whom it is for.
     pub actor: ActorName,
+    /// The version of its actor type.
+    pub version: u32,
     /// The message itself, encoded.
     pub message: Bytes,
     /// Who waits for its answer; nobody waits for that of a cast.
@@ -214,11 +216,12 @@ pub(crate) enum Routed {
 pub(crate) fn away<A: Actor>(
     shared: &Arc<Shared>,
     actor: &ActorName,
+    shard: Shard,
     envelope: &Envelope<A>,
     sender: Sender,
     refusal: CallError,
 ) -> Result<Routed, CallError> {
-    let Some((router, shard)) = shared.router(actor) else { return Err(refusal) };
+    let Some(router) = shared.router() else { return Err(refusal) };
     if !matches!(refusal, CallError::NotOwner { .. } | CallError::Joining) {
         return Err(refusal);
     }
@@ -237,10 +240,11 @@ pub(crate) fn away<A: Actor>(
 pub(crate) fn give_back<A: Actor>(
     shared: &Arc<Shared>,
     actor: &ActorName,
+    shard: Shard,
     envelope: &Envelope<A>,
     refusal: CallError,
 ) -> Result<(), CallError> {
-    let Some((router, shard)) = shared.router(actor) else { return Err(refusal) };
+    let Some(router) = shared.router() else { return Err(refusal) };
     match router.route(outbound(shared, actor, shard, envelope, true)?) {
         Ok(()) => Ok(()),
         Err(Unrouted::Here) => Err(refusal),
@@ -268,6 +272,7 @@ fn outbound<A: Actor>(
     Ok(Outbound {
         shard,
         actor: actor.clone(),
+        version: A::OPTIONS.version,
         message,
         callers: envelope.reply.is_some().then(|| Callers::of(envelope.waiting.as_ref())),
         time_left: (envelope.deadline != u64::MAX).then(|| Duration::from_millis(left)),

@@ -9,5 +9,6 @@ mod faults;
 mod journals_as_stores;
 mod member;
 mod member_load;
+mod placing;
 mod simulation;
 mod under_test;

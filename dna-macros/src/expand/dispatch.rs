@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::{
     expand::{Names, at, attributes, span_of},
-    model::{Hook, Method, Model, Receiver},
+    model::{Hook, Method, Model, PLACEMENTS, Receiver},
 };
 
 /// Generates the implementation.
@@ -114,6 +114,16 @@ fn options(model: &Model, names: &Names<'_>) -> TokenStream {
         let number = number.as_ref()?.base10_parse::<usize>().ok()?;
         Some(quote!(.#with(#number)))
     });
+    let placement = model.placement.as_ref().and_then(|placement| {
+        let value = placement.value();
+        let (_, variant) = PLACEMENTS.iter().find(|(known, _)| *known == value)?;
+        let variant = format_ident!("{variant}");
+        Some(quote!(.with_placement(#private::Placement::#variant)))
+    });
+    let version = model.version.as_ref().and_then(|version| {
+        let version = version.base10_parse::<u32>().ok()?;
+        Some(quote!(.with_version(#version)))
+    });
     let set = |hook, with: TokenStream| {
         let set = move |method: &Method| {
             let cfgs = attributes(&method.cfgs());
@@ -124,7 +134,7 @@ fn options(model: &Model, names: &Names<'_>) -> TokenStream {
     let after_persist = set(Hook::AfterPersist, quote!(with_after_persist));
     let handle_events = set(Hook::HandleEvents, quote!(with_handle_events));
     quote!({
-        let options = #private::ActorOptions::new() #(#numbers)*;
+        let options = #private::ActorOptions::new() #placement #version #(#numbers)*;
         #after_persist
         #handle_events
         options

@@ -37,6 +37,7 @@ mod database_faults;
 mod deposed;
 mod load;
 mod member;
+mod placement;
 mod process;
 #[path = "../support/register.rs"]
 mod register;

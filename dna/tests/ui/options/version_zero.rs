@@ -1,11 +1,11 @@
-//! Placement is unknown until there is a cluster.
+//! Versions begin at 1.
 #![allow(unused)]
 
 use dna::prelude::*;
 
 struct Cart;
 
-#[dna::actor(placement = "local")]
+#[dna::actor(version = 0)]
 impl Cart {
     async fn init(_: Context) -> dna::Result<Self> {
         Ok(Cart)

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use dna::{CallError, MemoryCluster, Overload, prelude::*};
+use dna::{CallError, MemoryCluster, prelude::*};
 use nodes::{names_on, node, shard_of, until, until_balanced};
 use tokio::sync::Semaphore;
 
@@ -116,39 +116,6 @@ async fn a_slow_actor_slows_its_own_callers_and_neither_their_node_nor_its_neigh
     }
     done.sort_unstable();
     assert_eq!(done, (0..CALLS + CASTS).collect::<Vec<_>>(), "each was handled, and once");
-    there.shutdown().await.unwrap();
-    here.shutdown().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn that_another_node_is_full_is_told_from_that_the_own_one_is() {
-    let cluster = MemoryCluster::new();
-    let here = node(&cluster).actor::<Worker>().start().await.unwrap();
-    let there = node(&cluster).actor::<Worker>().queued_messages_max(50).max_batch_messages(1);
-    let there = there.start().await.unwrap();
-    until_balanced(&[&here, &there]).await;
-    let name = names_on::<Worker>(&there).next().unwrap();
-    let mut calls = Vec::new();
-    for number in 0..200 {
-        let call = here.client::<Worker>(name.as_str()).slow(1, number).timeout(Duration::from_secs(60));
-        calls.push(tokio::spawn(call.into_future()));
-    }
-    until("the others are told", || calls.iter().filter(|call| call.is_finished()).count() >= 149).await;
-    let own = there.client::<Worker>(name.as_str()).quick(1).await.unwrap_err();
-    assert_eq!(own, CallError::Overloaded(Overload::Node));
-    let from_afar = here.client::<Worker>(name.as_str()).quick(1).await.unwrap_err();
-    assert_eq!(from_afar, CallError::Overloaded(Overload::Peer));
-    assert_eq!(from_afar.outcome(), Outcome::NotApplied);
-    open(1);
-    let mut handled = 0;
-    for call in calls {
-        match call.await.unwrap() {
-            Ok(_) => handled += 1,
-            Err(error) => assert_eq!(error, CallError::Overloaded(Overload::Peer)),
-        }
-    }
-    assert_eq!(handled, there.client::<Worker>(name).done().await.unwrap().len());
-    assert_eq!(handled, 51, "one was at work");
     there.shutdown().await.unwrap();
     here.shutdown().await.unwrap();
 }

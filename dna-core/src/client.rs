@@ -239,7 +239,7 @@ impl<A: Actor> Destination<A> for Target<A> {
             };
             let routed = match &envelope {
                 Some(envelope) => {
-                    route::away(&self.registry.shared, &self.address, self.shard, envelope, sender, refusal)
+                    route::away(&self.registry.shared, &self.address, self.shard, envelope, (sender, no_wait), refusal)
                 }
                 None => Err(refusal),
             };
@@ -285,12 +285,18 @@ impl<A: Actor> Destination<A> for Foreign {
         None
     }
 
-    fn send(&self, envelope: Envelope<A>, sender: Sender, _: bool, _: bool) -> Result<Option<Standing<A>>, CallError> {
+    fn send(
+        &self,
+        envelope: Envelope<A>,
+        sender: Sender,
+        no_wait: bool,
+        _: bool,
+    ) -> Result<Option<Standing<A>>, CallError> {
         let refusal = match self.shared.ended() {
             Some(end) => end.error(Outcome::NotApplied),
             None => CallError::NotOwner { owner: None },
         };
-        let routed = route::away(&self.shared, &self.address, self.shard, &envelope, sender, refusal);
+        let routed = route::away(&self.shared, &self.address, self.shard, &envelope, (sender, no_wait), refusal);
         drop_user(envelope);
         match routed? {
             Routed::Away => Ok(None),

@@ -21,7 +21,7 @@ struct Counter {
 }
 
 /// How many calls of `slow` have begun, in each test.
-static BEGUN: [AtomicUsize; 4] = [const { AtomicUsize::new(0) }; 4];
+static BEGUN: [AtomicUsize; 5] = [const { AtomicUsize::new(0) }; 5];
 
 fn begun(test: usize) -> usize {
     BEGUN[test].load(Ordering::Acquire)
@@ -169,6 +169,27 @@ async fn who_gains_a_name_serves_others_while_a_message_of_its_own_to_the_former
         assert_eq!(call.await.unwrap(), 2, "{name}");
     }
     drop((out, former, next, other));
+}
+
+#[tokio::test]
+async fn who_does_not_want_to_wait_is_told_at_once_that_a_mailbox_of_another_node_is_full() {
+    let (server, client) = server_and_client(|builder| builder.mailbox_messages_max(1)).await;
+    let alice = client.client::<Counter>("alice");
+    let busy = tokio::spawn(alice.slow(4).into_future());
+    until(|| begun(4) == 1).await;
+    let queued = tokio::spawn(alice.count().into_future());
+    let refused = async {
+        loop {
+            match alice.count().no_wait().timeout(Duration::from_millis(100)).await {
+                Err(CallError::TimedOut { outcome: Outcome::NotApplied }) => {}
+                other => return other,
+            }
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(20), refused).await.unwrap().unwrap_err();
+    assert!(matches!(refused, CallError::Overloaded(Overload::Mailbox)), "{refused:?}");
+    (busy.abort(), queued.abort());
+    drop((server, client));
 }
 
 async fn free_address() -> SocketAddr {

@@ -122,9 +122,10 @@ impl Inner {
             return Err(bounced());
         }
         let time_left = within.map(|within| within.saturating_sub(ANSWER_GRACE));
-        let (number, callers, trace) = (head.number, head.callers.map(Cow::into_owned), head.trace);
+        let (number, no_wait, trace) = (head.number, head.no_wait, head.trace);
+        let callers = head.callers.map(Cow::into_owned);
         message.advance(length);
-        match self.member.deliver(Inbound { shard, actor, message, callers, time_left, trace }) {
+        match self.member.deliver(Inbound { shard, actor, message, callers, time_left, no_wait, trace }) {
             Ok(delivered) => Ok((delivered, number)),
             Err(Undelivered::Refused(error)) => Err(Fate::Failed(error)),
             Err(_) => {

@@ -231,7 +231,7 @@ impl Inner {
             outgoing.stream.settled(id);
             return Some(Task::Answer(routed, Err(error)));
         }
-        let Outbound { actor, message, callers, trace, .. } = &routed.outbound;
+        let Outbound { actor, message, callers, trace, no_wait, .. } = &routed.outbound;
         let head = Head {
             view: self.version(),
             number,
@@ -240,6 +240,7 @@ impl Inner {
             name: actor.name(),
             callers: callers.as_ref().map(Cow::Borrowed),
             trace: *trace,
+            no_wait: *no_wait,
         };
         let sent = outgoing.way.as_ref().zip(routed.routing.upgrade()).and_then(|(peer, asker)| {
             let (header, body) = head.request(message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
@@ -444,13 +445,13 @@ impl Inner {
     }
 
     fn deliver_here(&self, routed: Arc<Routed>) -> Option<Task> {
-        let Outbound { shard, actor, message, callers, origin, trace, .. } = &routed.outbound;
+        let Outbound { shard, actor, message, callers, origin, trace, no_wait, .. } = &routed.outbound;
         if !origin.depart() {
             return None;
         }
         let time_left = routed.time_left(self.seam.now());
         let (actor, message, callers, trace) = (actor.clone(), message.clone(), callers.clone(), *trace);
-        let inbound = Inbound { shard: *shard, actor, message, callers, time_left, trace };
+        let inbound = Inbound { shard: *shard, actor, message, callers, time_left, no_wait: *no_wait, trace };
         match self.member.deliver(inbound) {
             Ok(Delivered::Admitted) => None,
             Ok(Delivered::Later(answer)) => {

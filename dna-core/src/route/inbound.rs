@@ -43,6 +43,8 @@ pub struct Inbound {
     pub callers: Option<Callers>,
     /// How long it may take from now on.
     pub time_left: Option<Duration>,
+    /// Whether it is to be refused where it would have to wait for room in the mailbox.
+    pub no_wait: bool,
     /// The trace that it belongs to.
     pub trace: Option<TraceParent>,
 }
@@ -91,7 +93,7 @@ pub enum Undelivered {
 impl<A: Actor> Registry<A> {
     /// Puts a message that another node has sent into its actor's mailbox.
     pub(crate) fn deliver(self: &Arc<Self>, inbound: Inbound) -> Result<Delivered, Undelivered> {
-        let Inbound { shard, actor, message, callers, time_left, trace } = inbound;
+        let Inbound { shard, actor, message, callers, time_left, no_wait, trace } = inbound;
         let message = codec::decode::<A::Message>(&message).map_err(|error| {
             Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
         })?;
@@ -111,7 +113,7 @@ impl<A: Actor> Registry<A> {
         };
         loop {
             let undelivered = match self.routed_slot(&actor, own_shard) {
-                Ok(slot) => match slot.send(&mut envelope, Sender::Outside, false) {
+                Ok(slot) => match slot.send(&mut envelope, Sender::Outside, no_wait) {
                     Ok(place) => {
                         return Ok(match reply {
                             Some(cell) => Delivered::Later(Box::pin(Called(cell).answer())),

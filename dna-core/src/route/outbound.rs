@@ -76,6 +76,8 @@ pub struct Outbound {
     /// Whether it stood in a mailbox of this node already when its shard was given away: it goes before what was routed
     /// since.
     pub was_returned: bool,
+    /// Whether it is to be refused where it would have to wait for room in the mailbox.
+    pub no_wait: bool,
     /// The trace that it belongs to.
     pub trace: Option<TraceParent>,
     /// Who is told what becomes of it.
@@ -218,7 +220,7 @@ pub(crate) fn away<A: Actor>(
     actor: &ActorName,
     shard: Shard,
     envelope: &Envelope<A>,
-    sender: Sender,
+    (sender, no_wait): (Sender, bool),
     refusal: CallError,
 ) -> Result<Routed, CallError> {
     let Some(router) = shared.router() else { return Err(refusal) };
@@ -228,7 +230,7 @@ pub(crate) fn away<A: Actor>(
     if sender == Sender::Outside && shared.is_draining() {
         return Err(CallError::Stopped { outcome: Outcome::NotApplied });
     }
-    match router.route(outbound(shared, actor, shard, envelope, false)?) {
+    match router.route(outbound(shared, actor, shard, envelope, OnItsWay { was_returned: false, no_wait })?) {
         Ok(()) => Ok(Routed::Away),
         Err(Unrouted::Here) => Ok(Routed::Here),
         Err(Unrouted::Refused(error)) => Err(error),
@@ -245,11 +247,17 @@ pub(crate) fn give_back<A: Actor>(
     refusal: CallError,
 ) -> Result<(), CallError> {
     let Some(router) = shared.router() else { return Err(refusal) };
-    match router.route(outbound(shared, actor, shard, envelope, true)?) {
+    match router.route(outbound(shared, actor, shard, envelope, OnItsWay { was_returned: true, no_wait: false })?) {
         Ok(()) => Ok(()),
         Err(Unrouted::Here) => Err(refusal),
         Err(Unrouted::Refused(error)) => Err(error),
     }
+}
+
+/// How a message goes.
+struct OnItsWay {
+    was_returned: bool,
+    no_wait: bool,
 }
 
 fn outbound<A: Actor>(
@@ -257,7 +265,7 @@ fn outbound<A: Actor>(
     actor: &ActorName,
     shard: Shard,
     envelope: &Envelope<A>,
-    was_returned: bool,
+    OnItsWay { was_returned, no_wait }: OnItsWay,
 ) -> Result<Outbound, CallError> {
     let message = codec::encode(&envelope.message)
         .map_err(|error| CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })?;
@@ -277,6 +285,7 @@ fn outbound<A: Actor>(
         callers: envelope.reply.is_some().then(|| Callers::of(envelope.waiting.as_ref())),
         time_left: (envelope.deadline != u64::MAX).then(|| Duration::from_millis(left)),
         was_returned,
+        no_wait,
         trace: envelope.trace.as_deref().copied(),
         origin,
     })

@@ -316,7 +316,7 @@ mod tests {
         #[test]
         fn anything_is_read_or_refused(mut head: Vec<u8>, body: Vec<u8>) {
             let _ = Head::read(&head);
-            let length = head.len() as u32;
+            let length = u32::try_from(head.len()).unwrap();
             if let Some(prefix) = head.first_chunk_mut() {
                 *prefix = length.to_le_bytes();
                 let _ = Head::length(&head).map(|length| Head::read(&head[..length]).is_ok());

@@ -28,6 +28,10 @@ pub struct Config {
     pub(crate) simulated: bool,
     #[cfg(feature = "testing")]
     pub(crate) seed: Option<u64>,
+    #[cfg(feature = "testing")]
+    pub(crate) network: Option<std::sync::Arc<dyn dna_transport::Network>>,
+    #[cfg(feature = "testing")]
+    pub(crate) stood_still: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// How many shards a cluster has, unless its first node says otherwise.
@@ -56,6 +60,10 @@ impl Config {
             simulated: false,
             #[cfg(feature = "testing")]
             seed: None,
+            #[cfg(feature = "testing")]
+            network: None,
+            #[cfg(feature = "testing")]
+            stood_still: std::sync::Arc::default(),
         }
     }
 
@@ -134,6 +142,22 @@ impl Config {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Listens on this network instead of that of the system.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn network(mut self, network: std::sync::Arc<dyn dna_transport::Network>) -> Self {
+        self.network = Some(network);
+        self
+    }
+
+    /// The simulated clock has stood still for so many milliseconds, now or later: outside of what leases assume.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn stood_still(mut self, millis: std::sync::Arc<std::sync::atomic::AtomicU64>) -> Self {
+        self.stood_still = millis;
         self
     }
 }

@@ -1,11 +1,11 @@
 //! The port to what a membership is for: whoever runs something on the shards that this process owns.
 
-use std::{fmt, net::TcpListener, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use dna_core::{AttachError, NodeId, NodeJournals, Shard};
 use futures_util::future::BoxFuture;
 
-use crate::{lease::LeaseHandle, life::Life, membership::ViewSource};
+use crate::{lease::LeaseHandle, life::Life, membership::ViewSource, seam::Socket};
 
 /// Runs something for each shard that this process owns.
 ///
@@ -64,7 +64,7 @@ pub struct Incarnation {
     pub(crate) life: Life,
     pub(crate) source: ViewSource,
     /// What the process listens on, over all its incarnations.
-    pub(crate) listener: Arc<TcpListener>,
+    pub(crate) listener: Arc<Socket>,
 }
 
 /// Why all that runs is dropped.

@@ -70,4 +70,6 @@ pub use membership::{Membership, Status};
 pub use meter::METRICS;
 pub use moment::Moment;
 pub use routing::Routing;
+#[cfg(feature = "testing")]
+pub use routing::{RoutingRule, Simulated};
 pub use view::{Difference, FORMAT, Machine, Member, MemberState, Owner, Placement, Seen, Settings, View, ViewError};

@@ -3,23 +3,26 @@
 #![allow(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
 
 #[cfg(feature = "testing")]
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{
     future::Future,
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+#[cfg(feature = "testing")]
+use dna_core::testing::Spawner;
 use dna_core::{NodeId, Timestamp};
+use dna_transport::{Listener, Tcp};
 use rustix::time::{ClockId, clock_gettime};
-use tokio::{runtime, time::Instant};
+use tokio::runtime;
+#[cfg(feature = "testing")]
+use tokio::time::Instant;
 
-use crate::moment::Moment;
+use crate::{config::Config, moment::Moment};
 
 /// One that goes on while the machine is suspended.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -34,6 +37,8 @@ pub(crate) struct Seam {
     handle: runtime::Handle,
     clock: Clock,
     ids: Ids,
+    #[cfg(feature = "testing")]
+    spawner: Option<Arc<dyn Spawner>>,
 }
 
 /// Where the ids of nodes come from.
@@ -47,25 +52,30 @@ enum Ids {
 }
 
 /// The clock that leases are counted by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Clock {
     /// That of the system.
     System,
-    /// That of the tokio runtime, which tests stop and advance, since then.
-    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests simulate time"))]
-    Simulated(Instant),
+    /// That of the tokio runtime, which tests stop and advance, since then, but for the milliseconds that it stood still.
+    #[cfg(feature = "testing")]
+    Simulated(Instant, Arc<AtomicU64>),
 }
 
 impl Clock {
-    pub(crate) fn now(self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         match self {
             Clock::System => {
                 let now = clock_gettime(CLOCK);
                 let (seconds, nanos) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
                 Moment::since_boot(Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default()))
             }
-            // A lease of a machine that was just started must not look as if it had lapsed before.
-            Clock::Simulated(start) => Moment::since_boot(start.elapsed()).after(Duration::from_secs(1)),
+            #[cfg(feature = "testing")]
+            Clock::Simulated(start, stood_still) => {
+                let stood_still = Duration::from_millis(stood_still.load(Ordering::SeqCst));
+                let running = start.elapsed().saturating_sub(stood_still);
+                // A lease of a machine that was just started must not look as if it had lapsed before.
+                Moment::since_boot(running).after(Duration::from_secs(1))
+            }
         }
     }
 }
@@ -73,13 +83,20 @@ impl Clock {
 impl Seam {
     /// The runtime that this code runs in, if it runs in one, and the system's clock.
     pub(crate) fn current() -> Option<Self> {
-        Some(Seam { handle: runtime::Handle::try_current().ok()?, clock: Clock::System, ids: Ids::System })
+        Some(Seam {
+            handle: runtime::Handle::try_current().ok()?,
+            clock: Clock::System,
+            ids: Ids::System,
+            #[cfg(feature = "testing")]
+            spawner: dna_core::testing::current_spawner(),
+        })
     }
 
-    /// The runtime that this code runs in, if it runs in one, and its clock. Nothing has a thread of its own.
+    /// The same with the clock of the runtime, which has stood still for so many milliseconds, now or later. Nothing has a
+    /// thread of its own.
     #[cfg(feature = "testing")]
-    pub(crate) fn simulated() -> Option<Self> {
-        Some(Seam { clock: Clock::Simulated(Instant::now()), ..Seam::current()? })
+    pub(crate) fn stood_still(self, millis: Arc<AtomicU64>) -> Self {
+        Seam { clock: Clock::Simulated(Instant::now(), millis), ..self }
     }
 
     /// The same, with ids that follow from a seed.
@@ -98,7 +115,7 @@ impl Seam {
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.clock
+        self.clock.clone()
     }
 
     pub(crate) fn now(&self) -> Moment {
@@ -107,6 +124,10 @@ impl Seam {
 
     /// Runs a loop on the main runtime until it ends by itself.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        #[cfg(feature = "testing")]
+        if let Some(spawner) = &self.spawner {
+            return spawner.spawn(Box::pin(task));
+        }
         drop(self.handle.spawn(task));
     }
 
@@ -122,7 +143,8 @@ impl Seam {
                 let thread = thread::Builder::new().name(name.to_owned());
                 thread.spawn(move || runtime.block_on(body)).map(drop)
             }
-            Clock::Simulated(_) => {
+            #[cfg(feature = "testing")]
+            Clock::Simulated(..) => {
                 self.spawn(body);
                 Ok(())
             }
@@ -146,11 +168,47 @@ pub(crate) fn wall_time() -> Timestamp {
     Timestamp::from_micros(u64::try_from(wall.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// Listens on an address that nobody else listens on.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)?;
-    let bound = listener.local_addr()?;
-    Ok((listener, bound))
+/// What a process listens on, over all its incarnations.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// A socket of the system.
+    System(TcpListener),
+    /// One of a simulated network.
+    #[cfg(feature = "testing")]
+    Simulated(Arc<dyn Listener>),
+}
+
+impl Socket {
+    /// Listens on an address that nobody else listens on.
+    pub(crate) async fn listen(config: &Config) -> io::Result<(Self, SocketAddr)> {
+        #[cfg(feature = "testing")]
+        if let Some(network) = &config.network {
+            let listener = network.listen(&config.listen.to_string()).await?;
+            let bound = listener.local_address()?;
+            return Ok((Socket::Simulated(Arc::from(listener)), bound));
+        }
+        let listener = TcpListener::bind(config.listen)?;
+        let bound = listener.local_addr()?;
+        Ok((Socket::System(listener), bound))
+    }
+
+    /// Another handle of the system's socket.
+    pub(crate) fn try_clone(&self) -> io::Result<TcpListener> {
+        match self {
+            Socket::System(listener) => listener.try_clone(),
+            #[cfg(feature = "testing")]
+            Socket::Simulated(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Another handle, to accept from.
+    pub(crate) fn accepting(&self) -> io::Result<Arc<dyn Listener>> {
+        match self {
+            Socket::System(listener) => Ok(Arc::new(Tcp::listener(listener.try_clone()?)?)),
+            #[cfg(feature = "testing")]
+            Socket::Simulated(listener) => Ok(listener.clone()),
+        }
+    }
 }
 
 /// The next byte of a small generator of numbers: a multiplier and a shift by D. Steele, G. Lea and C. Flood (SplitMix,

@@ -2,7 +2,6 @@
 
 use std::{any::Any, sync::Arc};
 
-use foldhash::fast::RandomState;
 use scc::hash_map::Entry;
 
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     name::{ActorName, NameError},
     placement::Placement,
     route::{Delivered, Inbound, Undelivered},
+    runtime::RandomState,
     slot::{AnySlot, Slot},
 };
 

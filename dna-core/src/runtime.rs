@@ -14,22 +14,40 @@ use tokio::{
 };
 use uuid::Uuid;
 
+#[cfg(feature = "testing")]
+pub(crate) use foldhash::fast::FixedState as RandomState;
+/// How maps whose keys are chosen by others hash them. Under test the same in every run, since what a map holds comes out in
+/// the order of the hashes.
+#[cfg(not(feature = "testing"))]
+pub(crate) use foldhash::fast::RandomState;
+
 /// Where the engine's tasks run, and the clock that they see.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     handle: Handle,
     started: Instant,
+    #[cfg(feature = "testing")]
+    spawner: Option<std::sync::Arc<dyn crate::testing::Spawner>>,
 }
 
 impl Runtime {
     /// The runtime that this code runs in, if it runs in one.
     pub(crate) fn current() -> Option<Self> {
         let handle = Handle::try_current().ok()?;
-        Some(Runtime { handle, started: Instant::now() })
+        Some(Runtime {
+            handle,
+            started: Instant::now(),
+            #[cfg(feature = "testing")]
+            spawner: crate::testing::current_spawner(),
+        })
     }
 
     /// Runs `task` in the background. It is never joined: who waits for it does so by what it does.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        #[cfg(feature = "testing")]
+        if let Some(spawner) = &self.spawner {
+            return spawner.spawn(Box::pin(task));
+        }
         drop(self.handle.spawn(task));
     }
 
@@ -61,6 +79,20 @@ impl Stopwatch {
 
 /// Runs `task` in the background of the runtime that this is called in.
 pub(crate) fn spawn_here(task: impl Future<Output = ()> + Send + 'static) {
+    #[cfg(feature = "testing")]
+    if let Some(spawner) = crate::testing::current_spawner() {
+        return spawner.spawn(Box::pin(task));
+    }
+    drop(tokio::spawn(task));
+}
+
+/// The same, of what happens outside of the process that this is called in, where that is a simulated one: it goes on when
+/// the process does not.
+pub(crate) fn spawn_outside(task: impl Future<Output = ()> + Send + 'static) {
+    #[cfg(feature = "testing")]
+    if let Some(spawner) = crate::testing::current_spawner() {
+        return spawner.spawn_outside(Box::pin(task));
+    }
     drop(tokio::spawn(task));
 }
 

@@ -148,6 +148,7 @@ impl<A: Actor> Schedule<A> {
                 return;
             }
             tokio::select! {
+                biased;
                 () = runtime::sleep(pause) => {}
                 () = timer.wake.notified() => return,
                 () = stop => return,

@@ -369,6 +369,10 @@ impl<A: Actor> Slot<A> {
         if !is_wanted {
             return;
         }
+        // Its node sends it anew, in order with what else it sends: passed on from here it could be overtaken.
+        if let Some(reply) = envelope.reply.as_ref().filter(|reply| reply.is_afar()) {
+            return reply.fail(error.clone());
+        }
         let shard = self.rows.owned().map_or(Shard(0), |(shard, _)| shard);
         if let Err(error) = route::give_back(self.shared(), self.name(), shard, envelope, error.clone()) {
             match &envelope.reply {

@@ -32,6 +32,7 @@ pub(crate) async fn run<H: Handler>(
     let mut closing = shared.closing.subscribe();
     loop {
         let accepted = tokio::select! {
+            biased;
             () = until(&mut closing, Closing::Gracefully) => break,
             accepted = listener.accept() => accepted,
         };
@@ -75,6 +76,7 @@ async fn greet<H: Handler>(
 ) {
     let mut closing = shared.closing.subscribe();
     let welcomed = tokio::select! {
+        biased;
         () = until(&mut closing, Closing::Now) => return,
         welcomed = welcome(&shared, socket) => welcomed,
     };

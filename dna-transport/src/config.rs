@@ -95,6 +95,9 @@ pub struct Config {
     pub observer: Option<Arc<dyn Observer>>,
     /// Where the randomness of reconnects starts. `None`: anywhere.
     pub seed: Option<u64>,
+    /// Runs the tasks in the place of tokio.
+    #[cfg(feature = "testing")]
+    pub spawner: Option<crate::testing::Spawner>,
 }
 
 impl Config {
@@ -110,6 +113,8 @@ impl Config {
             network: Arc::new(Tcp),
             observer: None,
             seed: None,
+            #[cfg(feature = "testing")]
+            spawner: None,
         }
     }
 

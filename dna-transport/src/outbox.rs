@@ -12,7 +12,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 use futures_util::task::AtomicWaker;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
@@ -22,7 +21,7 @@ use crate::{
     handshake::Remote,
     limits::{REQUEST_HEADER_BYTES_MAX, WRITE_ALL_BYTES},
     schedule::{Outgoing, Piece, Schedule},
-    seam::Millis,
+    seam::{Millis, RandomState},
     shared::Change,
     wire::{Head, Kind},
 };

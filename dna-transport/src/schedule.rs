@@ -4,11 +4,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 
 use crate::{
     limits::{FRAME_PAYLOAD_BYTES_MAX, LARGE_MESSAGES_MAX},
-    seam::Millis,
+    seam::{Millis, RandomState},
     wire::{CONTINUED, Head, MORE},
 };
 

@@ -2,14 +2,25 @@
 //! their place. Sockets enter through [`Network`](crate::Network).
 #![allow(clippy::disallowed_methods, reason = "this is the seam that the rule points to")]
 
+#[cfg(feature = "testing")]
+use std::fmt;
 use std::{future::Future, sync::Arc, time::Duration};
 
+#[cfg(feature = "testing")]
+use futures_util::future::{self, BoxFuture};
 use parking_lot::Mutex;
 use tokio::{
     runtime::Handle,
-    task::AbortHandle,
+    task,
     time::{Instant, Sleep},
 };
+
+/// How maps whose keys are chosen by others hash them. Under test the same in every run, since what a map holds comes out in
+/// the order of the hashes.
+#[cfg(feature = "testing")]
+pub(crate) use foldhash::fast::FixedState as RandomState;
+#[cfg(not(feature = "testing"))]
+pub(crate) use foldhash::fast::RandomState;
 
 /// Where the tasks of a transport run, and what they know of time and chance.
 #[derive(Debug, Clone)]
@@ -18,6 +29,47 @@ pub(crate) struct Seam {
     started: Instant,
     /// The state of the generator for what need not be secret.
     chance: Arc<Mutex<u64>>,
+    #[cfg(feature = "testing")]
+    spawner: Option<Spawner>,
+}
+
+/// Runs the tasks of a transport in the place of tokio, for a simulation.
+#[cfg(feature = "testing")]
+#[derive(Clone)]
+pub struct Spawner(Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>);
+
+#[cfg(feature = "testing")]
+impl Spawner {
+    /// One that gives each task to `spawn`.
+    pub fn new(spawn: impl Fn(BoxFuture<'static, ()>) + Send + Sync + 'static) -> Self {
+        Spawner(Arc::new(spawn))
+    }
+}
+
+#[cfg(feature = "testing")]
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}
+
+/// Ends a task from outside.
+#[derive(Debug)]
+pub(crate) enum AbortHandle {
+    Tokio(task::AbortHandle),
+    #[cfg(feature = "testing")]
+    Simulated(future::AbortHandle),
+}
+
+impl AbortHandle {
+    /// The task is dropped at its next turn.
+    pub(crate) fn abort(&self) {
+        match self {
+            AbortHandle::Tokio(handle) => handle.abort(),
+            #[cfg(feature = "testing")]
+            AbortHandle::Simulated(handle) => handle.abort(),
+        }
+    }
 }
 
 /// Milliseconds since the transport was started.
@@ -32,12 +84,31 @@ impl Seam {
             // Without a seed from the system the generator still does its work, which is to scatter reconnects.
             None => getrandom::u64().unwrap_or_default(),
         };
-        Some(Seam { handle, started: Instant::now(), chance: Arc::new(Mutex::new(seed)) })
+        Some(Seam {
+            handle,
+            started: Instant::now(),
+            chance: Arc::new(Mutex::new(seed)),
+            #[cfg(feature = "testing")]
+            spawner: None,
+        })
+    }
+
+    /// The same, with tasks that `spawner` runs, if there is one.
+    #[cfg(feature = "testing")]
+    pub(crate) fn spawning(self, spawner: Option<Spawner>) -> Self {
+        Seam { spawner, ..self }
     }
 
     /// Runs `task` in the background. Aborting drops it at its next turn.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
-        self.handle.spawn(task).abort_handle()
+        #[cfg(feature = "testing")]
+        if let Some(Spawner(spawn)) = &self.spawner {
+            let (task, handle) = future::abortable(task);
+            // Whether it was aborted is nothing to anybody.
+            spawn(Box::pin(async move { _ = task.await }));
+            return AbortHandle::Simulated(handle);
+        }
+        AbortHandle::Tokio(self.handle.spawn(task).abort_handle())
     }
 
     pub(crate) fn now(&self) -> Millis {

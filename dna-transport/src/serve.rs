@@ -14,10 +14,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
 use futures_util::{FutureExt, future::BoxFuture, task::AtomicWaker};
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
 
 use crate::{
     Answer, Handler, Incoming, Lost, Malformed, Remote,
@@ -25,6 +23,7 @@ use crate::{
     limits::{EMPTY_REPLIES_MAX, WRITE_BYTES},
     link::{Link, told},
     schedule::{Outgoing, Piece, Schedule},
+    seam::{AbortHandle, RandomState},
     shared::{Accepted, Closing, GaugeGuard, Shared},
     wire::{Assembly, Code, Frame, Head, Kind, Message, NO_DEADLINE},
 };

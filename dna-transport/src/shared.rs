@@ -1,7 +1,7 @@
 //! What all tasks of one transport share.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     pin::pin,
     sync::{
         Arc,
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) handled: Arc<Gauge>,
     /// Connections and peers' tasks that have not ended.
     pub(crate) tasks: Arc<Gauge>,
-    pub(crate) peers: Mutex<HashMap<PeerKey, Arc<PeerInner>>>,
+    pub(crate) peers: Mutex<BTreeMap<PeerKey, Arc<PeerInner>>>,
     /// The nodes that this one has connected to, and as which peer.
     pub(crate) dialed: Mutex<HashMap<PeerId, Arc<PeerInner>>>,
     /// The nodes that have connected to this one.

@@ -2,6 +2,8 @@
 
 use bytes::BytesMut;
 
+pub use crate::seam::Spawner;
+
 use crate::{
     handshake,
     wire::{Assembly, FrameCodec, VERSION_HIGHEST},

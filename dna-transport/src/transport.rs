@@ -1,7 +1,7 @@
 //! A node's transport: where it listens, whom it knows, how it ends.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
@@ -79,6 +79,8 @@ impl Transport {
     fn start(config: Config, address: Option<SocketAddr>) -> Result<Self, StartError> {
         config.check()?;
         let seam = Seam::current(config.seed).ok_or(StartError::NoRuntime)?;
+        #[cfg(feature = "testing")]
+        let seam = seam.spawning(config.spawner.clone());
         let said = address.map(|address| address.to_string()).unwrap_or_default();
         let local = Local {
             id: config.id,
@@ -95,7 +97,7 @@ impl Transport {
             in_flight: Arc::new(AtomicUsize::new(0)),
             handled: Arc::new(Gauge::default()),
             tasks: Arc::new(Gauge::default()),
-            peers: Mutex::new(HashMap::new()),
+            peers: Mutex::new(BTreeMap::new()),
             dialed: Mutex::new(HashMap::new()),
             accepted: Mutex::new(HashMap::new()),
             sweeper: Sweeper::new(),

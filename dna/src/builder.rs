@@ -164,6 +164,20 @@ impl NodeBuilder {
         self
     }
 
+    /// Runs in a simulation, on the network that this says, and takes its ids from this seed.
+    #[cfg(feature = "testing")]
+    pub(crate) fn simulated(mut self, simulated: dna_cluster::Simulated, ids: u64) -> Self {
+        self.cluster.simulated = Some((simulated, ids));
+        self
+    }
+
+    /// Wrong, to see that a test misses it: replies do not wait for commits.
+    #[cfg(feature = "testing")]
+    pub(crate) fn open_gate(mut self) -> Self {
+        self.settings.opens_gate = true;
+        self
+    }
+
     /// Claims the store and starts the node, in the tokio runtime that this is called in. In a cluster it has joined then,
     /// and serves what nobody else owns.
     ///

@@ -46,7 +46,8 @@
 //! - `cluster`: several nodes that share the store of a cluster: `.store(cluster_store).listen(address)`.
 //! - `scylla`: `Scylla`, the store of a cluster on ScyllaDB or Apache Cassandra.
 //! - `tls`: TLS to that database, and between the nodes.
-//! - `testing`: for tests of your own.
+//! - `testing`: for tests of your own, above all `dna::testing::Simulation`: a cluster in one process, in simulated time,
+//!   whose nodes, network and database fail as a seed says.
 //!
 //! # Several processes on one database
 //! Each process owns a part of the names, which move when processes come and go: when one stops or dies, the others have
@@ -90,6 +91,8 @@ mod node;
 #[cfg(feature = "signal")]
 mod signal;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub mod prelude;
 
@@ -97,8 +100,6 @@ pub mod prelude;
 pub use dna_cluster::{MemberInfo, MemberState, Members, MembersWatch, Owner};
 #[doc(hidden)]
 pub use dna_core::__private;
-#[cfg(feature = "testing")]
-pub use dna_core::testing;
 pub use dna_core::{
     Access, Actor, ActorName, ActorOptions, ActorWrites, AnyActor, AttachError, Call, CallError, Cast, Client,
     CommitError, Context, Error, ErrorKind, Event, Events, FromContext, Group, Handled, InvalidName, KeyRange, KnownBy,

@@ -9,8 +9,8 @@ use std::{
 
 use dna_cluster::{Config, MemberInfo, Members, MembersWatch, Membership, Owner, Routing};
 use dna_core::{
-    Actor, ActorName, Actors, ClusterStore, Engine, Error, ErrorKind, NameError, NodeAddress, Placement, Settings,
-    Shard, ShutdownError, StartError,
+    Actor, ActorName, Actors, ClusterStore, Engine, Error, ErrorKind, Member, NameError, NodeAddress, Placement,
+    Settings, Shard, ShutdownError, StartError,
 };
 use dna_transport::Security;
 use parking_lot::Mutex;
@@ -25,6 +25,9 @@ pub(crate) struct ClusterSettings {
     pub(crate) lease: Option<Duration>,
     pub(crate) lanes: Option<NonZeroU16>,
     pub(crate) weight: Option<u32>,
+    /// What takes the place of the system, and the seed of the node's ids.
+    #[cfg(feature = "testing")]
+    pub(crate) simulated: Option<(dna_cluster::Simulated, u64)>,
 }
 
 /// How many shards a cluster has, unless its first node says otherwise.
@@ -67,7 +70,23 @@ impl ClusterSettings {
         if let Some(weight) = self.weight {
             config = config.weight(weight);
         }
+        #[cfg(feature = "testing")]
+        if let Some((simulated, ids)) = &self.simulated {
+            config = config.simulated().seed(*ids).network(simulated.network.clone());
+            config = config.stood_still(simulated.stood_still.clone());
+        }
         config
+    }
+}
+
+impl ClusterSettings {
+    fn routing(&self, member: Member, security: Security) -> Option<Arc<Routing>> {
+        let shards = self.shards.unwrap_or(SHARDS);
+        #[cfg(feature = "testing")]
+        if let Some((simulated, _)) = &self.simulated {
+            return Routing::simulated(member, shards, CLUSTER, security, simulated.clone());
+        }
+        Routing::new(member, shards, CLUSTER, security)
     }
 }
 
@@ -98,7 +117,7 @@ impl Belonging {
         let config = cluster.config(listen, &actors, &settings);
         let (namespace, shutdown_timeout) = (settings.namespace.clone(), settings.shutdown_timeout);
         let (engine, member) = Engine::member(actors, settings, cluster.shards.unwrap_or(SHARDS))?;
-        let routing = Routing::new(member, cluster.shards.unwrap_or(SHARDS), CLUSTER, security);
+        let routing = cluster.routing(member, security);
         let host = routing.ok_or(StartError::NoRuntime)?;
         let membership = Membership::start(store, host, config).await.map_err(|error| {
             let (outcome, retryable) = (error.outcome(), error.is_retryable());

@@ -16,6 +16,7 @@ mod counts;
 mod cql_tests;
 mod error;
 mod scylla;
+mod sim;
 mod test;
 mod tidy;
 mod workspace;
@@ -37,6 +38,7 @@ use crate::{error::Error, workspace::Workspace};
         cargo xtask tidy                    layers, file sizes, documents\n  \
         cargo xtask bench --quick           whether the benchmarks run and count right\n  \
         cargo xtask chaos                   two minutes of faults, checked\n  \
+        cargo xtask sim                     300 simulated clusters in which everything goes wrong\n  \
         cargo xtask scylla-up               a CQL server on 127.0.0.1:9042\n  \
         cargo xtask ci                      everything that must pass before a change goes in\n  \
         cargo xtask ci fmt clippy           two of its steps\n\n\
@@ -140,6 +142,20 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         args: Vec<OsString>,
     },
+    /// Run clusters in simulated time, with everything going wrong that a seed chooses.
+    ///
+    /// Nodes, network and database are one thread of one process. Crashes, pauses, partitions, lost answers, clocks that
+    /// differ, joins and drains follow from the seed, under a load of which every answer is checked. A seed that goes wrong
+    /// is printed with the command that repeats it, step by step.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask sim                              300 seeds, as `ci` runs them\n  \
+        cargo xtask sim --seeds 1 --from 4711        one seed, again\n  \
+        cargo xtask sim --release --seeds 10000      many\n\n\
+        The exit code is 0 only if every seed went right."
+    )]
+    Sim(sim::Options),
 
     /// Run a CQL server on loopback, with a keyspace for DNA in it.
     ///
@@ -219,6 +235,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         }
         Command::Bench { args } => return bench::run(&workspace, &args),
         Command::Chaos { args } => return chaos::run(&workspace, &args),
+        Command::Sim(options) => return sim::run(&workspace, &options),
         Command::Ci(options) => ci::run(&workspace, &options)?,
         Command::ScyllaUp(options) => scylla::up(&workspace, &options).map(|_| true)?,
         Command::ScyllaDown(options) => scylla::down(&workspace, &options).map(|()| true)?,

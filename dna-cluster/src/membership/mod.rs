@@ -37,7 +37,7 @@ use crate::{
     meter,
     names::Names,
     register::Register,
-    seam::{self, Seam},
+    seam::{self, Seam, Socket},
     view::{Machine, Owner, Seen, Settings},
 };
 
@@ -52,7 +52,7 @@ pub struct Membership {
     status: channel::Receiver<Status>,
     asked: Arc<Asked>,
     leaving: Option<oneshot::Sender<Leaving>>,
-    listener: Arc<TcpListener>,
+    listener: Arc<Socket>,
     names: Names,
 }
 
@@ -114,7 +114,7 @@ impl Membership {
             return Err(StartError::Unreachable { address: reached_at });
         }
         let in_use = |error| StartError::Address { address: config.listen, error };
-        let (listener, bound) = seam::listen(config.listen).map_err(in_use)?;
+        let (listener, bound) = Socket::listen(&config).await.map_err(in_use)?;
         let address = config.advertise.unwrap_or(bound);
         let listener = Arc::new(listener);
         let settings = Settings {
@@ -292,12 +292,13 @@ struct Node {
     address: SocketAddr,
     machine: Option<Machine>,
     /// Tells others on this machine, as long as it is there, that something may still run here.
-    listener: Arc<TcpListener>,
+    listener: Arc<Socket>,
 }
 
 #[cfg(feature = "testing")]
 fn seam_for(config: &Config) -> Option<Seam> {
-    let seam = if config.simulated { Seam::simulated() } else { Seam::current() }?;
+    let seam = Seam::current()?;
+    let seam = if config.simulated { seam.stood_still(config.stood_still.clone()) } else { seam };
     Some(match config.seed {
         Some(seed) => seam.with_seed(seed),
         None => seam,

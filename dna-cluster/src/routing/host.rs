@@ -8,7 +8,7 @@ use std::{
 };
 
 use dna_core::{AttachError, Authority, Loss as EngineLoss, Member, NodeAddress, ReadError, Shard};
-use dna_transport::{Config, Security, Tcp, Transport};
+use dna_transport::{Config, Security, Transport};
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -45,8 +45,26 @@ impl Routing {
         cluster: impl Into<String>,
         security: Security,
     ) -> Option<Arc<Self>> {
-        let seam = Seam::current()?;
-        let inner = Inner::new(member, shards, security, seam.clone());
+        let inner = Inner::new(member, shards, security, Seam::current()?);
+        Self::of(inner, cluster.into())
+    }
+
+    /// The same in a simulation.
+    #[cfg(feature = "testing")]
+    pub fn simulated(
+        member: Member,
+        shards: NonZeroU32,
+        cluster: impl Into<String>,
+        security: Security,
+        simulated: super::Simulated,
+    ) -> Option<Arc<Self>> {
+        let seam = Seam::current()?.stood_still(simulated.stood_still.clone());
+        let inner = Inner::simulated(member, shards, security, seam, simulated);
+        Self::of(inner, cluster.into())
+    }
+
+    fn of(inner: Arc<Inner>, cluster: String) -> Option<Arc<Self>> {
+        let seam = inner.seam.clone();
         if !inner.member.route_through(Arc::new(Weakly(Arc::downgrade(&inner)))) {
             return None;
         }
@@ -63,7 +81,7 @@ impl Routing {
                 }
             }
         });
-        Some(Arc::new(Routing { inner, cluster: cluster.into() }))
+        Some(Arc::new(Routing { inner, cluster }))
     }
 
     /// Lets go of the connections: answers that are under way get through, within a bound.
@@ -87,7 +105,11 @@ impl Routing {
         config.limits.requests_per_peer = ROUTED_MESSAGES_MAX;
         config.limits.requests_per_node = ROUTED_MESSAGES_MAX;
         config.address = Some(incarnation.source.address().to_string());
-        let listener = Arc::new(Tcp::listener(incarnation.listener.try_clone()?)?);
+        #[cfg(feature = "testing")]
+        if let Some(simulated) = &self.inner.simulated {
+            simulated.apply(&mut config);
+        }
+        let listener = incarnation.listener.accepting()?;
         let transport = Transport::serve_on(config, listener, self.inner.clone()).map_err(std::io::Error::other)?;
         let session = Session::new(transport, incarnation.source.clone(), incarnation.node);
         *self.inner.session.write() = Some(session.clone());
@@ -125,7 +147,7 @@ impl Inner {
         for (shard, owner) in self.shards().zip(seen.view.owners()) {
             self.lead_by_view(shard, owner, me, seen.version);
             if let Some(arrivals) = self.arrivals(shard) {
-                arrivals.lock().numbers.keep(|node| seen.view.member(node).is_some());
+                arrivals.lock().numbers.keep(seen.version, |node| seen.view.member(node).is_some());
             }
         }
     }
@@ -146,6 +168,8 @@ impl Host for Routing {
             let stores = incarnation.journals.stores().to_vec();
             let asked = Asked {
                 lease: incarnation.lease.clone(),
+                #[cfg(feature = "testing")]
+                ignores_lease: self.inner.without(super::RoutingRule::Lease),
                 life: incarnation.life.clone(),
                 source: incarnation.source.clone(),
             };
@@ -206,12 +230,18 @@ impl fmt::Debug for Routing {
 /// Whom the engine asks during one incarnation. It keeps nothing of that alive.
 struct Asked {
     lease: LeaseHandle,
+    #[cfg(feature = "testing")]
+    ignores_lease: bool,
     life: Life,
     source: ViewSource,
 }
 
 impl Authority for Asked {
     fn holds(&self) -> bool {
+        #[cfg(feature = "testing")]
+        if self.ignores_lease {
+            return true;
+        }
         self.lease.holds()
     }
 

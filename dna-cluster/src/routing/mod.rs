@@ -12,6 +12,8 @@ mod load;
 mod numbers;
 mod outgoing;
 mod session;
+#[cfg(feature = "testing")]
+mod simulated;
 mod stream;
 mod wire;
 
@@ -30,6 +32,8 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
 pub use self::host::Routing;
+#[cfg(feature = "testing")]
+pub use self::simulated::{RoutingRule, Simulated};
 use self::{incoming::Arrivals, load::Load, outgoing::Outgoing, session::Session};
 use crate::seam::Seam;
 
@@ -51,13 +55,39 @@ struct Inner {
     /// Shards to which something waits that is to be looked after.
     waiting: Mutex<BTreeSet<Shard>>,
     stirred: Arc<Notify>,
+    #[cfg(feature = "testing")]
+    simulated: Option<Simulated>,
 }
 
 impl Inner {
     fn new(member: Member, shards: NonZeroU32, security: Security, seam: Seam) -> Arc<Self> {
+        Arc::new_cyclic(|me| Inner::made(me.clone(), member, shards, security, seam))
+    }
+
+    #[cfg(feature = "testing")]
+    fn simulated(
+        member: Member,
+        shards: NonZeroU32,
+        security: Security,
+        seam: Seam,
+        simulated: Simulated,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|me| {
+            let inner = Inner::made(me.clone(), member, shards, security, seam);
+            Inner { simulated: Some(simulated), ..inner }
+        })
+    }
+
+    /// Whether a test has taken this rule out.
+    #[cfg(feature = "testing")]
+    fn without(&self, rule: RoutingRule) -> bool {
+        self.simulated.as_ref().is_some_and(|simulated| simulated.without == Some(rule))
+    }
+
+    fn made(me: Weak<Inner>, member: Member, shards: NonZeroU32, security: Security, seam: Seam) -> Self {
         let shards = 0..shards.get();
-        Arc::new_cyclic(|me| Inner {
-            me: me.clone(),
+        Inner {
+            me,
             member,
             seam,
             security,
@@ -69,7 +99,9 @@ impl Inner {
             long_answers: AtomicU32::new(0),
             waiting: Mutex::default(),
             stirred: Arc::default(),
-        })
+            #[cfg(feature = "testing")]
+            simulated: None,
+        }
     }
 
     fn shards(&self) -> impl Iterator<Item = Shard> + use<> {

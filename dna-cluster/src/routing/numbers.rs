@@ -18,6 +18,8 @@ struct Heard {
     last: u64,
     /// All numbers up to this one are bounced.
     bounced: u64,
+    /// The version of the view by which it says to be a member, where that was not known here.
+    member_by: u64,
 }
 
 /// What is to be done with a message that has arrived.
@@ -36,14 +38,25 @@ impl<N> Default for Numbers<N> {
 }
 
 impl<N: Eq + Hash + Copy> Numbers<N> {
-    /// A message of this sender has come, under this number of its stream.
+    /// A message of this sender, which is a member, has come under this number of its stream.
     pub(crate) fn arrived(&mut self, sender: N, number: u64, is_owned: bool) -> Verdict {
-        self.0.entry(sender).or_default().arrived(number, is_owned)
+        let heard = self.0.entry(sender).or_default();
+        heard.member_by = 0;
+        heard.arrived(number, is_owned)
     }
 
     /// The same, of a sender of whom something has come since it is a member; none, if this sender is not.
     pub(crate) fn arrived_again(&mut self, sender: N, number: u64, is_owned: bool) -> Option<Verdict> {
-        self.0.get_mut(&sender).map(|heard| heard.arrived(number, is_owned))
+        let heard = self.0.get_mut(&sender).filter(|heard| heard.member_by == 0)?;
+        Some(heard.arrived(number, is_owned))
+    }
+
+    /// A message has come of a sender that is not known to be a member, but says that it is one by this version of the view.
+    /// It is sent back, and so is what comes behind it, also once the sender is known.
+    pub(crate) fn arrived_of_unknown(&mut self, sender: N, number: u64, view: u64) {
+        let heard = self.0.entry(sender).or_default();
+        heard.arrived(number, false);
+        heard.member_by = heard.member_by.max(view).max(1);
     }
 
     /// A message that had been let through was not delivered after all.
@@ -57,9 +70,10 @@ impl<N: Eq + Hash + Copy> Numbers<N> {
         self.0.values_mut().for_each(|heard| heard.bounced = heard.last);
     }
 
-    /// Forgets the senders that are no members any more. What comes of them is refused before it comes here.
-    pub(crate) fn keep(&mut self, is_member: impl Fn(N) -> bool) {
-        self.0.retain(|sender, _| is_member(*sender));
+    /// Forgets the senders that are no members any more by the view of this version. What comes of them is sent back before
+    /// it is looked up.
+    pub(crate) fn keep(&mut self, version: u64, is_member: impl Fn(N) -> bool) {
+        self.0.retain(|sender, heard| is_member(*sender) || heard.member_by > version);
     }
 }
 
@@ -95,7 +109,20 @@ mod tests {
         numbers.given_away();
         assert_eq!(numbers.arrived('a', 1, true), Verdict::Bounce);
         assert_eq!(numbers.arrived('a', 2, true), Verdict::Deliver);
-        numbers.keep(|sender| sender != 'a');
+        numbers.keep(7, |sender| sender != 'a');
+        assert_eq!(numbers.arrived('a', 1, true), Verdict::Deliver);
+    }
+
+    #[test]
+    fn what_comes_behind_a_message_of_a_sender_that_was_not_known_yet_is_bounced() {
+        let mut numbers = Numbers::default();
+        numbers.arrived_of_unknown('a', 1, 9);
+        numbers.keep(8, |_| false);
+        assert_eq!(numbers.arrived_again('a', 2, true), None, "nobody has said yet that it is a member");
+        numbers.keep(9, |_| true);
+        assert_eq!(numbers.arrived('a', 1, true), Verdict::Bounce);
+        assert_eq!(numbers.arrived('a', 2, true), Verdict::Deliver);
+        numbers.keep(9, |_| false);
         assert_eq!(numbers.arrived('a', 1, true), Verdict::Deliver);
     }
 }

@@ -82,6 +82,7 @@ impl Committer {
             self.lane.take_to_commit(&mut queue);
             let Some(Formed { group, members, bytes, messages }) = self.form_group(&mut queue) else {
                 tokio::select! {
+                    biased;
                     () = self.lane.work.notified() => {}
                     () = self.lane.end() => {}
                 }
@@ -167,6 +168,7 @@ impl Committer {
         let mut asked_before = false;
         loop {
             let answer = tokio::select! {
+                biased;
                 answer = self.send(group.clone()) => answer,
                 () = self.lane.end() => Err(CommitError::Unknown),
             };
@@ -181,6 +183,7 @@ impl Committer {
             GROUPS_RESENT.add(&[], 1);
             tracing::debug!(number = group.number, "no answer from the store, the group is sent again");
             tokio::select! {
+                biased;
                 () = runtime::sleep(pause) => {}
                 () = self.lane.end() => return Err(CommitError::Unknown),
             }

@@ -13,7 +13,7 @@ mod sweeper;
 
 use std::{
     any::TypeId,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -127,7 +127,7 @@ pub struct Engine {
 
 pub(crate) struct EngineInner {
     pub(crate) shared: Arc<Shared>,
-    registries: HashMap<TypeId, Arc<dyn AnyRegistry>>,
+    registries: BTreeMap<TypeId, Arc<dyn AnyRegistry>>,
     kinds: HashMap<&'static str, TypeId>,
 }
 

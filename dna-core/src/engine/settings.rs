@@ -33,6 +33,9 @@ pub struct Settings {
     /// so that faults in their serde implementations show in tests.
     #[cfg(feature = "testing")]
     pub encode_messages: bool,
+    /// Wrong, to see that a test misses it: replies and what handlers send leave before they are durable.
+    #[cfg(feature = "testing")]
+    pub opens_gate: bool,
 }
 
 impl Default for Settings {
@@ -49,6 +52,8 @@ impl Default for Settings {
             max_batch_messages: limits::BATCH_MESSAGES_MAX,
             #[cfg(feature = "testing")]
             encode_messages: false,
+            #[cfg(feature = "testing")]
+            opens_gate: false,
         }
     }
 }
@@ -58,6 +63,14 @@ impl Settings {
     pub(crate) fn encodes_messages(&self) -> bool {
         #[cfg(feature = "testing")]
         return self.encode_messages;
+        #[cfg(not(feature = "testing"))]
+        return false;
+    }
+
+    /// Whether the output gate holds nothing back.
+    pub(crate) fn opens_gate(&self) -> bool {
+        #[cfg(feature = "testing")]
+        return self.opens_gate;
         #[cfg(not(feature = "testing"))]
         return false;
     }

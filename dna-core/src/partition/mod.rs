@@ -151,7 +151,8 @@ impl ActorRows {
     #[inline]
     pub(crate) fn may_leave(&self, position: u64, generation: u64) -> bool {
         // In this order: a refusal raises the generation before it moves the positions on.
-        self.is_committed(position) && self.generation() == generation && self.home.lane.lets_go()
+        let is_open = self.is_committed(position) || self.shared.settings.opens_gate();
+        is_open && self.generation() == generation && self.home.lane.lets_go()
     }
 
     /// Whether nothing of this name waits for anything.

@@ -9,7 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use foldhash::fast::RandomState;
+
+use crate::runtime::RandomState;
 
 /// A table of at most so many places is kept however empty it is: that of an actor with few rows, which it uses again.
 const CAPACITY_KEPT: usize = 16;

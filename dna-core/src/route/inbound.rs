@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -98,9 +98,8 @@ impl<A: Actor> Registry<A> {
             Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
         })?;
         let shared = &self.shared;
-        let reply = callers
-            .is_some()
-            .then(|| Arc::new(ReplyCell::new(Waker::noop().clone(), Sample::begin(|| Some(&self.meter)))));
+        let reply =
+            callers.is_some().then(|| Arc::new(ReplyCell::of_another_node(Sample::begin(|| Some(&self.meter)))));
         let waiting = callers.and_then(|callers| callers.into_chain(&shared.engine, &shared.settings.namespace));
         let deadline = time_left.map_or(u64::MAX, |left| shared.deadline(left));
         let trace = trace.map(Arc::new);

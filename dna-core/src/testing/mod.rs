@@ -19,6 +19,7 @@ pub mod history;
 mod isolation;
 mod lane_store;
 mod reads;
+mod spawner;
 
 use std::future::Future;
 
@@ -26,6 +27,7 @@ pub use self::{
     cluster::ClusterUnderTest,
     fixture::{Committer, actor, delete, delete_range, put, writes},
     lane_store::LaneStore,
+    spawner::{Spawner, current_spawner, within_process},
 };
 pub use crate::fault_point::at_fault_points;
 pub use crate::memory::{ClusterFaults, Fate, FaultPlan, MemoryFaults, MemoryStats, RequestKind, Rule};

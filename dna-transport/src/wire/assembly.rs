@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
-use foldhash::fast::RandomState;
 
 use super::{CONTINUED, Frame, Head, Kind, MORE, Malformed};
-use crate::limits::LARGE_MESSAGES_MAX;
+use crate::{limits::LARGE_MESSAGES_MAX, seam::RandomState};
 
 /// A complete message.
 #[derive(Debug, Clone, PartialEq, Eq)]

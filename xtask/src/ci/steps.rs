@@ -8,6 +8,8 @@ use crate::workspace::Crate;
 pub(crate) const QUICKSTART: &str = "cargo run --release --example quickstart";
 /// What a newcomer runs second, as README shows it.
 pub(crate) const TEST: &str = "cargo xtask test";
+/// What runs the seeds of the simulation.
+pub(crate) const SIM: &str = "cargo xtask sim --seeds 300";
 /// What runs the tests that the one above skips.
 pub(crate) const TEST_CQL: &str = "cargo xtask test --cql";
 
@@ -62,6 +64,7 @@ pub(crate) fn steps(crates: &[Crate]) -> Vec<Step> {
         ),
         Step { name: "tests", what: format!("`{TEST}`"), action: Action::Tests { args: words_of_cargo(TEST) } },
     ];
+    steps.push(Step { name: "sim", what: format!("`{SIM}`"), action: Action::Tests { args: words_of_cargo(SIM) } });
     steps.push(Step { name: "cql", what: format!("`{TEST_CQL}`: with a CQL server"), action: Action::Cql });
     steps.push(cargo(
         "chaos",
@@ -217,6 +220,7 @@ mod tests {
         let steps = steps(&[krate("dna", &[])]);
         let find = |name| &steps.iter().find(|step| step.name == name).unwrap().action;
         assert_eq!(*find("tests"), Action::Tests { args: words("xtask test") });
+        assert_eq!(*find("sim"), Action::Tests { args: words("xtask sim --seeds 300") });
         assert_eq!(*find("cql"), Action::Cql);
         let Action::Cargo { args, .. } = find("quickstart") else { panic!("not a command") };
         assert_eq!(args.join(" "), "run --release --example quickstart");

@@ -176,7 +176,7 @@ impl Link {
 
     fn send_after(&self, after: Duration, kind: RequestKind, delivery: Delivery) {
         let link = self.clone();
-        runtime::spawn_here(async move {
+        runtime::spawn_outside(async move {
             runtime::sleep(after).await;
             link.send(kind, delivery);
         });

@@ -188,7 +188,8 @@ async fn who_does_not_want_to_wait_is_told_at_once_that_a_mailbox_of_another_nod
     };
     let refused = tokio::time::timeout(Duration::from_secs(20), refused).await.unwrap().unwrap_err();
     assert!(matches!(refused, CallError::Overloaded(Overload::Mailbox)), "{refused:?}");
-    (busy.abort(), queued.abort());
+    busy.abort();
+    queued.abort();
     drop((server, client));
 }
 

@@ -51,7 +51,10 @@ enum Fate {
 
 /// What is known of the lines that were sent. A clone is the same.
 #[derive(Clone, Default)]
-pub(crate) struct Notes(Arc<Mutex<BTreeMap<(String, u64), BTreeMap<u64, Fate>>>>);
+pub(crate) struct Notes(Arc<Mutex<Sent>>);
+
+/// Of each book and handle, what came of each message.
+type Sent = BTreeMap<(String, u64), BTreeMap<u64, Fate>>;
 
 impl Notes {
     pub(crate) fn send(&self, book: &str, handle: u64, number: u64) {

@@ -19,7 +19,7 @@ fn simulation() -> Simulation {
 fn name_on(cluster: &Cluster, node: usize) -> String {
     let is_there =
         |name: &String| cluster.node(node, |node| node.whereis::<Register>(name.as_str()) == Ok(dna::Location::Here));
-    (0..1000).map(|n| n.to_string()).find(is_there).expect("a node serves some name")
+    (0..1000).map(|n| n.to_string()).find(is_there).unwrap_or_else(|| panic!("node {node} serves no name"))
 }
 
 /// Waits until every node serves something.
@@ -38,7 +38,7 @@ async fn until_all_serve(cluster: &Cluster) {
 /// The answer of a register, or `None` if there is none within two seconds.
 async fn read(cluster: &Cluster, node: usize, name: &str) -> Option<Result<u64, CallError>> {
     let call = cluster.client::<Register>(node, name).read().timeout(2 * SECOND);
-    let call = cluster.spawn_outside(async move { call.await });
+    let call = cluster.spawn_outside(call.into_future());
     let (call, time) = (std::pin::pin!(call), std::pin::pin!(cluster.sleep(2 * SECOND)));
     match futures_util::future::select(call, time).await {
         futures_util::future::Either::Left((answer, _)) => answer,

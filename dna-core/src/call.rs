@@ -18,7 +18,7 @@ use crate::{
     call_error::{CallError, Overload},
     client::{Destination, Standing},
     limits::{CALL_CHAIN_MAX, OUTBOX_MESSAGES_MAX},
-    mailbox::Envelope,
+    mailbox::{Envelope, Way},
     meter::Sample,
     outcome::Outcome,
     partition::{ActorRows, Waiting},
@@ -89,7 +89,7 @@ impl<A: Actor, T, E> Call<A, T, E> {
 
     /// Sets how long the call may take; within a handler, never longer than the handler's own caller waits. A handler
     /// that has begun is not stopped by it. Kept to the millisecond below one second, and to about two tenths of a second
-    /// above.
+    /// above; a call that is with another node ends up to half a second later, since that node knows whether it was started.
     ///
     /// A [cast](Call::cast) with a time-out is not started behind it; one without is handled whenever its turn comes, and
     /// waits for room as long as a call would.
@@ -168,6 +168,7 @@ impl<A: Actor, T, E> Call<A, T, E> {
             timer: None,
             ticket: None,
             trace: trace::outgoing(),
+            way: Way::Straight,
         };
         let own = self.dispatch.timeout.filter(|timeout| *timeout < COARSE_FROM);
         let timed = self.timer.is_some() || own.is_some();
@@ -304,7 +305,16 @@ impl<A: Actor> Cast<A> {
         // Without a time-out of its own it is handled whenever its turn comes.
         let deadline = self.dispatch.timeout.map_or(u64::MAX, |_| route.deadline);
         let trace = trace::outgoing();
-        let envelope = Envelope { message, reply: None, deadline, waiting: None, timer: None, ticket: None, trace };
+        let envelope = Envelope {
+            message,
+            reply: None,
+            deadline,
+            waiting: None,
+            timer: None,
+            ticket: None,
+            trace,
+            way: Way::Straight,
+        };
         let (sender, no_wait) = (route.sender, self.dispatch.no_wait);
         if !route.inside {
             return self.dispatch.target()?.send(envelope, sender, no_wait, false);

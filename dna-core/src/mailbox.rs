@@ -39,6 +39,18 @@ pub(crate) struct Envelope<A: Actor> {
     pub(crate) ticket: Option<Ticket>,
     /// The trace that it belongs to.
     pub(crate) trace: Option<Arc<TraceParent>>,
+    pub(crate) way: Way,
+}
+
+/// By which way a message has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From a client of this node.
+    Straight,
+    /// From a client of this node, by way of the router.
+    Routed,
+    /// From another node.
+    Afar,
 }
 
 impl<A: Actor> Envelope<A> {

@@ -74,8 +74,6 @@ struct Inner<R> {
     given_up: Option<Hook>,
     /// Whether it was answered before its handler had begun.
     never_started: bool,
-    /// Whether another node waits for the answer.
-    is_afar: bool,
 }
 
 struct Hook(Arc<dyn Abandoned>);
@@ -89,20 +87,8 @@ impl fmt::Debug for Hook {
 impl<R> ReplyCell<R> {
     /// A cell for a message that is about to be queued; `waker` is woken when there is an answer.
     pub(crate) fn new(waker: Waker, sample: Option<Box<Sample>>) -> Self {
-        let inner = Inner { answer: None, waker: Some(waker), given_up: None, never_started: false, is_afar: false };
+        let inner = Inner { answer: None, waker: Some(waker), given_up: None, never_started: false };
         ReplyCell { phase: AtomicU8::new(QUEUED), inner: Mutex::new(inner), sample }
-    }
-
-    /// The same for a message of another node, which waits for the answer.
-    pub(crate) fn of_another_node(sample: Option<Box<Sample>>) -> Self {
-        let mut cell = ReplyCell::new(Waker::noop().clone(), sample);
-        cell.inner.get_mut().is_afar = true;
-        cell
-    }
-
-    /// Whether another node waits for the answer.
-    pub(crate) fn is_afar(&self) -> bool {
-        self.inner.lock().is_afar
     }
 
     fn phase(&self) -> u8 {

@@ -15,7 +15,7 @@ use crate::{
     actor::Actor,
     error::Error,
     limits::SCHEDULED_MESSAGES_MAX,
-    mailbox::Envelope,
+    mailbox::{Envelope, Way},
     outcome::Outcome,
     run::drop_user,
     runtime,
@@ -182,6 +182,7 @@ impl<A: Actor> Schedule<A> {
             timer: Some(self.timer.clone()),
             ticket: None,
             trace: None,
+            way: Way::Straight,
         });
         match slot.send(&mut envelope, Sender::Actor, false) {
             Ok(_) => true,

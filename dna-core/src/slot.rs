@@ -18,7 +18,7 @@ use crate::{
     call_error::{CallError, Overload},
     cluster::Shard,
     engine::{End, Home, Shared},
-    mailbox::{Envelope, Mailbox, Next, Place, Ticket},
+    mailbox::{Envelope, Mailbox, Next, Place, Ticket, Way},
     name::ActorName,
     outcome::Outcome,
     partition::{ActorRows, CommitObserver},
@@ -62,6 +62,9 @@ struct State<A: Actor> {
     closed: Option<Closed>,
     /// Its shard is being given away: it takes no message any more.
     leaving: bool,
+    /// Whether it was to leave, and its shard was not given away after all. What was routed meanwhile goes before what its
+    /// clients send straight to it.
+    has_stayed: bool,
     /// Whether the sweeper has it in its list.
     watched: bool,
     /// Whether it stands in the queue of idle slots, and whether it was used since it was put there.
@@ -96,6 +99,7 @@ impl<A: Actor> Slot<A> {
                 suspended: None,
                 closed: None,
                 leaving: false,
+                has_stayed: false,
                 watched: false,
                 filed: false,
                 refreshed: false,
@@ -150,9 +154,17 @@ impl<A: Actor> Slot<A> {
         let stays = home.is_some_and(|home| home.owned == owned);
         if stays {
             state.leaving = false;
+            state.has_stayed = true;
             state.mailbox.go_on();
         }
         stays
+    }
+
+    /// Whether a message of this node's own has to go behind others, which the router is about to deliver.
+    fn waits_for_what_was_routed(&self, envelope: Option<&Envelope<A>>) -> bool {
+        let is_straight = envelope.is_some_and(|sent| sent.way == Way::Straight && sent.timer.is_none());
+        let may_enter = |(shard, _)| self.shared().may_enter(shard).is_ok();
+        is_straight && !self.rows.owned().is_none_or(may_enter)
     }
 
     /// Takes a message out of `envelope`, puts it into the mailbox, and sees to it that there is a task. A message that
@@ -177,6 +189,7 @@ impl<A: Actor> Slot<A> {
                 return Err(SendError::Retired);
             }
             None if is_leaving => Some(self.not_owner()),
+            None if state.has_stayed && self.waits_for_what_was_routed(envelope.as_ref()) => Some(self.not_owner()),
             None => match self.rows.over() {
                 Some(_) if self.is_replaced() => return Err(SendError::Retired),
                 Some(end) => Some(end.error(outcome)),
@@ -360,7 +373,9 @@ impl<A: Actor> Slot<A> {
 
     /// A message is not handled here any more: has it routed, or tells its sender.
     fn give_back(&self, envelope: &Envelope<A>, error: &CallError) {
-        let routes = self.shared().router().is_some();
+        // What another node has sent that node sends anew, in order with what else it sends: passed on from here it could be
+        // overtaken.
+        let routes = self.shared().router().is_some() && envelope.way != Way::Afar;
         let is_wanted = match &envelope.ticket {
             // Its sender waits, and is told.
             Some(ticket) => (if routes { ticket.claim() } else { ticket.refuse() }) && routes,
@@ -369,12 +384,12 @@ impl<A: Actor> Slot<A> {
         if !is_wanted {
             return;
         }
-        // Its node sends it anew, in order with what else it sends: passed on from here it could be overtaken.
-        if let Some(reply) = envelope.reply.as_ref().filter(|reply| reply.is_afar()) {
-            return reply.fail(error.clone());
-        }
         let shard = self.rows.owned().map_or(Shard(0), |(shard, _)| shard);
-        if let Err(error) = route::give_back(self.shared(), self.name(), shard, envelope, error.clone()) {
+        let gone = match envelope.way {
+            Way::Afar => Err(error.clone()),
+            _ => route::give_back(self.shared(), self.name(), shard, envelope, error.clone()),
+        };
+        if let Err(error) = gone {
             match &envelope.reply {
                 Some(reply) => reply.fail(error),
                 None => self.shared().count_dropped_cast(self.name(), &error),

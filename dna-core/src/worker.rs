@@ -235,7 +235,7 @@ impl<A: Actor> Worker<A> {
 
     /// Handles a message beside which no other runs.
     async fn handle_alone(&mut self, envelope: Envelope<A>) {
-        let Envelope { message, reply, deadline, waiting, timer, ticket: _, trace } = envelope;
+        let Envelope { message, reply, deadline, waiting, timer, ticket: _, trace, way: _ } = envelope;
         let access = A::access(&message);
         self.begin(access, deadline, waiting.into_iter().collect(), self.generation());
         self.surroundings().1.belongs_to(trace.as_deref(), false);

@@ -193,6 +193,19 @@ async fn who_does_not_want_to_wait_is_told_at_once_that_a_mailbox_of_another_nod
     drop((server, client));
 }
 
+#[tokio::test]
+async fn a_message_of_another_namespace_is_refused_and_holds_up_no_other() {
+    let cluster = MemoryCluster::new();
+    let server = builder(&cluster).start().await.unwrap();
+    let client = builder(&cluster.another()).weight(0).namespace("elsewhere").start().await.unwrap();
+    until(|| matches!(client.whereis::<Counter>("alice").unwrap(), Location::There(_))).await;
+    client.client::<Counter>("alice").count().cast().await.unwrap();
+    let refused = client.client::<Counter>("alice").count().await.unwrap_err();
+    assert!(matches!(&refused, CallError::UnknownActor { kind } if kind.starts_with("elsewhere/")), "{refused:?}");
+    assert_eq!(server.client::<Counter>("alice").count().await.unwrap(), 1);
+    drop((server, client));
+}
+
 async fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

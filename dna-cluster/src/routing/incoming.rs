@@ -126,11 +126,12 @@ impl Inner {
         if verdict == Verdict::Bounce {
             return Err(bounced());
         }
-        let time_left = within.map(|within| within.saturating_sub(ANSWER_GRACE));
+        let time_left = within.filter(|_| !head.no_deadline).map(|within| within.saturating_sub(ANSWER_GRACE));
         let (number, no_wait, trace) = (head.number, head.no_wait, head.trace);
         let callers = head.callers.map(Cow::into_owned);
         message.advance(length);
-        match self.member.deliver(Inbound { shard, actor, message, callers, time_left, no_wait, trace }) {
+        match self.member.deliver(Inbound { shard, actor, message, callers, time_left, no_wait, trace, is_own: false })
+        {
             Ok(delivered) => Ok((delivered, number)),
             Err(Undelivered::Refused(error)) => Err(Fate::Failed(error)),
             Err(_) => {

@@ -61,8 +61,10 @@ impl<N: Eq + Hash + Copy> Numbers<N> {
 
     /// A message that had been let through was not delivered after all.
     pub(crate) fn refused(&mut self, sender: N, number: u64) {
-        let heard = self.0.entry(sender).or_default();
-        heard.bounced = heard.bounced.max(number);
+        // One that is no member any more sends nothing that would be let through.
+        if let Some(heard) = self.0.get_mut(&sender) {
+            heard.bounced = heard.bounced.max(number);
+        }
     }
 
     /// The shard is given away: what comes under the numbers of so far is bounced, also if the shard comes back.

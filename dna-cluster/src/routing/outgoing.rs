@@ -241,6 +241,7 @@ impl Inner {
             callers: callers.as_ref().map(Cow::Borrowed),
             trace: *trace,
             no_wait: *no_wait,
+            no_deadline: routed.expires.is_none(),
         };
         let sent = outgoing.way.as_ref().zip(routed.routing.upgrade()).and_then(|(peer, asker)| {
             let (header, body) = head.request(message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
@@ -451,7 +452,8 @@ impl Inner {
         }
         let time_left = routed.time_left(self.seam.now());
         let (actor, message, callers, trace) = (actor.clone(), message.clone(), callers.clone(), *trace);
-        let inbound = Inbound { shard: *shard, actor, message, callers, time_left, no_wait: *no_wait, trace };
+        let inbound =
+            Inbound { shard: *shard, actor, message, callers, time_left, no_wait: *no_wait, trace, is_own: true };
         match self.member.deliver(inbound) {
             Ok(Delivered::Admitted) => None,
             Ok(Delivered::Later(answer)) => {

@@ -14,7 +14,7 @@
 //! | 4 | length | of the whole head |
 //! | 8 | view | the version of the view that the sender knows |
 //! | 8 | number | under which its stream to the shard is open |
-//! | 1 | flags | bit 0: somebody waits for the answer; else it is a cast, which is answered once it is admitted. Bit 1: callers. Bit 2: a trace. Bit 3: it does not wait for room in the mailbox |
+//! | 1 | flags | bit 0: somebody waits for the answer; else it is a cast, which is answered once it is admitted. Bit 1: callers. Bit 2: a trace. Bit 3: it does not wait for room in the mailbox. Bit 4: it has no deadline |
 //! | 2, 2, 2 | | lengths of namespace, type and name |
 //! | | namespace, type, name | whom the message is for |
 //! | 4 | length | of the callers, if there are callers |
@@ -52,6 +52,8 @@ const HAS_CALLERS: u8 = 2;
 const HAS_TRACE: u8 = 4;
 /// It is refused where it would have to wait for room.
 const NO_WAIT: u8 = 8;
+/// It may wait for its turn as long as that takes.
+const NO_DEADLINE: u8 = 16;
 
 /// Bytes of a trace.
 const TRACE_BYTES: usize = 16 + 8 + 1;
@@ -73,6 +75,7 @@ pub(crate) struct Head<'a> {
     pub(crate) callers: Option<Cow<'a, Callers>>,
     pub(crate) trace: Option<TraceParent>,
     pub(crate) no_wait: bool,
+    pub(crate) no_deadline: bool,
 }
 
 /// What becomes of a message.
@@ -127,7 +130,12 @@ impl Head<'_> {
         bytes.put_u64_le(self.number);
         let flag = |is_set, flag| if is_set { flag } else { 0 };
         let flags = flag(self.callers.is_some(), IS_CALL) | flag(callers.is_some(), HAS_CALLERS);
-        bytes.put_u8(flags | flag(self.trace.is_some(), HAS_TRACE) | flag(self.no_wait, NO_WAIT));
+        bytes.put_u8(
+            flags
+                | flag(self.trace.is_some(), HAS_TRACE)
+                | flag(self.no_wait, NO_WAIT)
+                | flag(self.no_deadline, NO_DEADLINE),
+        );
         for part in strings {
             bytes.put_u16_le(u16::try_from(part.len()).map_err(unreadable)?);
         }
@@ -184,7 +192,17 @@ impl<'a> Head<'a> {
             bytes.copy_to_slice(&mut parent_id);
             trace = TraceParent::new(trace_id, parent_id, bytes.get_u8());
         }
-        Ok(Head { view, number, namespace, kind, name, callers, trace, no_wait: flags & NO_WAIT != 0 })
+        Ok(Head {
+            view,
+            number,
+            namespace,
+            kind,
+            name,
+            callers,
+            trace,
+            no_wait: flags & NO_WAIT != 0,
+            no_deadline: flags & NO_DEADLINE != 0,
+        })
     }
 }
 
@@ -251,6 +269,7 @@ mod tests {
             callers: None,
             trace: None,
             no_wait: false,
+            no_deadline: false,
         }
     }
 
@@ -273,7 +292,13 @@ mod tests {
         let trace = TraceParent::new([3; 16], [4; 8], 1);
         let callers = [None, Some(Callers::default()), Some(waiting())];
         for (callers, trace) in callers.into_iter().flat_map(|callers| [(callers.clone(), None), (callers, trace)]) {
-            let head = Head { callers: callers.map(Cow::Owned), trace, no_wait: trace.is_some(), ..head() };
+            let head = Head {
+                callers: callers.map(Cow::Owned),
+                trace,
+                no_wait: trace.is_some(),
+                no_deadline: trace.is_none(),
+                ..head()
+            };
             for (message, header_max, is_apart) in
                 [("message".into(), 1024, false), (long.clone(), 1024, true), (long.clone(), 8, false)]
             {
@@ -301,6 +326,8 @@ mod tests {
         assert_eq!((bytes[20], &bytes[expected.len() - 1..]), (4, &behind[..]));
         let hasty = Head { no_wait: true, ..head() };
         assert_eq!(hasty.request(Bytes::new(), 1024).unwrap().1[20], 8);
+        let endless = Head { no_deadline: true, ..head() };
+        assert_eq!(endless.request(Bytes::new(), 1024).unwrap().1[20], 16);
         let answers = [
             (Fate::Answered(Answered::new(Bytes::new(), Outcome::NotApplied)), &b""[..]),
             (Fate::Answered(Answered::new("x".into(), Outcome::NotApplied)), &b"\x00x"[..]),

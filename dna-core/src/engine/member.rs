@@ -109,7 +109,9 @@ impl Member {
     /// [`Undelivered`]; the message was not started, and never will be.
     pub fn deliver(&self, message: Inbound) -> Result<Delivered, Undelivered> {
         if message.actor.namespace() != &*self.engine.shared.settings.namespace {
-            return Err(Undelivered::NotHere);
+            // What this node serves never changes: sent back it would come again for ever.
+            let kind = format!("{}/{}", message.actor.namespace(), message.actor.kind());
+            return Err(Undelivered::Refused(CallError::UnknownActor { kind }));
         }
         let unknown = || CallError::UnknownActor { kind: message.actor.kind().to_owned() };
         let registry = self.engine.registry_of(message.actor.kind());

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{engine::EngineInner, name::ActorName, scope::Chain};
+use crate::{engine::EngineInner, limits::CALL_CHAIN_MAX, name::ActorName, scope::Chain};
 
 /// How many of the actors that wait for a call cross to another node with it. A call that comes back to one beyond them
 /// is not found out at once, and ends by its deadline.
@@ -34,8 +34,12 @@ impl Callers {
             if actors.len() == CALLERS_MAX {
                 break;
             }
-            if seen.insert(link.actor()) {
-                actors.push((link.actor().kind().to_owned(), link.actor().name().to_owned()));
+            if !seen.insert(Arc::as_ptr(link)) {
+                continue;
+            }
+            let actor = (link.actor().kind().to_owned(), link.actor().name().to_owned());
+            if !actors.contains(&actor) {
+                actors.push(actor);
             }
             links.extend(link.above());
         }
@@ -45,7 +49,8 @@ impl Callers {
     /// The chain as the handler's node sees it. Names are those of one cluster, wherever they are served.
     pub(crate) fn into_chain(self, engine: &Weak<EngineInner>, namespace: &Arc<str>) -> Option<Arc<Chain>> {
         let name = |(kind, name): (String, String)| ActorName::new(namespace.clone(), kind, name).ok();
-        let length = self.length;
+        // Another node says so: one too long is refused like one that is exactly so long.
+        let length = self.length.min(CALL_CHAIN_MAX);
         let links = self.actors.into_iter().take(CALLERS_MAX).filter_map(name);
         links.fold(None, |above: Option<Arc<Chain>>, actor| {
             Some(Chain::new(engine.clone(), actor, length, above.into_iter().collect()))

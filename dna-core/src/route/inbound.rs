@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use crate::{
     call_error::CallError,
     cluster::Shard,
     codec,
-    mailbox::{Envelope, Place, Ticket},
+    mailbox::{Envelope, Place, Ticket, Way},
     meter::Sample,
     name::ActorName,
     outcome::Outcome,
@@ -43,6 +43,9 @@ pub struct Inbound {
     pub callers: Option<Callers>,
     /// How long it may take from now on.
     pub time_left: Option<Duration>,
+    /// Whether it is one of this node's own after all, which had been on its way to another one. Else it is sent back to
+    /// where it came from, if the shard is given away before its turn has come.
+    pub is_own: bool,
     /// Whether it is to be refused where it would have to wait for room in the mailbox.
     pub no_wait: bool,
     /// The trace that it belongs to.
@@ -93,18 +96,20 @@ pub enum Undelivered {
 impl<A: Actor> Registry<A> {
     /// Puts a message that another node has sent into its actor's mailbox.
     pub(crate) fn deliver(self: &Arc<Self>, inbound: Inbound) -> Result<Delivered, Undelivered> {
-        let Inbound { shard, actor, message, callers, time_left, no_wait, trace } = inbound;
+        let Inbound { shard, actor, message, callers, time_left, no_wait, trace, is_own } = inbound;
+        let way = if is_own { Way::Routed } else { Way::Afar };
         let message = codec::decode::<A::Message>(&message).map_err(|error| {
             Undelivered::Refused(CallError::Codec { reason: error.to_string(), outcome: Outcome::NotApplied })
         })?;
         let shared = &self.shared;
-        let reply =
-            callers.is_some().then(|| Arc::new(ReplyCell::of_another_node(Sample::begin(|| Some(&self.meter)))));
+        let reply = callers
+            .is_some()
+            .then(|| Arc::new(ReplyCell::new(Waker::noop().clone(), Sample::begin(|| Some(&self.meter)))));
         let waiting = callers.and_then(|callers| callers.into_chain(&shared.engine, &shared.settings.namespace));
         let deadline = time_left.map_or(u64::MAX, |left| shared.deadline(left));
         let trace = trace.map(Arc::new);
         let mut envelope =
-            Some(Envelope { message, reply: reply.clone(), deadline, waiting, timer: None, ticket: None, trace });
+            Some(Envelope { message, reply: reply.clone(), deadline, waiting, timer: None, ticket: None, trace, way });
         let own_shard = || match A::OPTIONS.placement {
             Placement::Hash => shared.shard_of(&actor),
             // Who sent it has looked it up, and it never changes.

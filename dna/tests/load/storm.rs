@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dna::{MemoryCluster, Owner, prelude::*};
+use dna::{MemoryCluster, NodeBuilder, Owner, prelude::*};
 
 use crate::nodes::{id, node, shard_of, until_balanced};
 
@@ -58,8 +58,17 @@ async fn send(log: LogClient, handle: u64, ends: Arc<AtomicBool>) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_calls_to_a_name_whose_shard_moves_to_and_fro_is_handled_once_each_and_in_order() {
+    storm(MOVES, |builder| builder).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn casts_that_wait_for_room_in_a_mailbox_go_with_the_shard_in_their_order() {
+    storm(MOVES / 2, |builder| builder.mailbox_messages_max(1)).await;
+}
+
+async fn storm(moves: usize, settings: impl Fn(NodeBuilder) -> NodeBuilder) {
     let cluster = MemoryCluster::new();
-    let start = || node(&cluster).actor::<Log>().start();
+    let start = || settings(node(&cluster).actor::<Log>()).start();
     let nodes = [start().await.unwrap(), start().await.unwrap(), start().await.unwrap()];
     let [first, second, third] = &nodes;
     until_balanced(&[first, second, third]).await;
@@ -76,7 +85,7 @@ async fn a_storm_of_calls_to_a_name_whose_shard_moves_to_and_fro_is_handled_once
     let mut views = nodes.each_ref().map(|node| node.membership().unwrap());
     let mut owners = Vec::new();
     let mut asked = Instant::now();
-    while owners.len() <= MOVES {
+    while owners.len() <= moves {
         let own = views.iter_mut().position(|views| matches!(views.latest().owner(shard), Owner::Own { .. }));
         if let Some(owner) = own.filter(|owner| owners.last() != Some(owner) || asked.elapsed() > AGAIN) {
             if owners.last() != Some(&owner) {

@@ -8,7 +8,7 @@
 //! With OpenTelemetry, a [`Propagator`] joins the two: it tells the context of the span that is current when a message is
 //! sent, and makes the handler's span a child of the caller's. With `tracing-opentelemetry`:
 //!
-//! ```ignore
+//! ```text
 //! struct OpenTelemetry;
 //!
 //! impl Propagator for OpenTelemetry {

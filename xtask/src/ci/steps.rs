@@ -86,7 +86,10 @@ pub(crate) fn steps(crates: &[Crate]) -> Vec<Step> {
         action: Action::Cargo { args: words_of_cargo(QUICKSTART), env: Vec::new(), component: None },
     });
     steps.push(Step { name: "examples", what: "every example, run to its end".to_owned(), action: Action::Examples });
+    let demo = "run --all-features --example cluster -- demo --pause 1";
+    steps.push(cargo("demo", "the example of a cluster: what was acknowledged is there", demo, None));
     steps.push(cargo("bench", "`cargo xtask bench --quick`: it runs and counts right", "xtask bench --quick", None));
+    steps.push(cargo("bench", "the same of several nodes", "xtask bench --cluster --quick", None));
     steps.push(package(libraries()));
     steps.push(Step { name: "deny", what: "bans, licences, sources of dependencies".to_owned(), action: Action::Deny });
     steps.push(Step { name: "clean", what: "no step left a file in the tree".to_owned(), action: Action::Clean });

@@ -161,20 +161,23 @@ impl Load {
                 waiting.take_all(&mut woken);
             } else {
                 waiting.take(counter, self.room(counter), &mut woken);
-                self.take_others(&mut waiting, &mut woken);
+                self.take_others(counter, &mut waiting, &mut woken);
             }
             self.waiters.store(waiting.len(), Ordering::SeqCst);
         }
         woken.into_iter().for_each(Waker::wake);
     }
 
-    fn take_others(&self, waiting: &mut Waiting, taken: &mut Vec<Waker>) {
+    /// Those of other counters, as far as the room for all reaches.
+    fn take_others(&self, own: usize, waiting: &mut Waiting, taken: &mut Vec<Waker>) {
         let shared = self.all.room(ALL_CASTS);
         let room = if shared == 0 { self.all.room(ALL) } else { shared };
         for _ in 0..waiting.counters().min(TURNS) {
             let left = room.saturating_sub(taken.len());
             let Some(counter) = (left > 0).then(|| waiting.next_counter()).flatten() else { return };
-            waiting.take(counter, self.room(counter).min(left), taken);
+            if counter != own {
+                waiting.take(counter, self.room(counter).min(left), taken);
+            }
         }
     }
 }

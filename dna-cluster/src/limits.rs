@@ -53,14 +53,33 @@ pub const RELEASE_DEADLINE: Duration = Duration::from_secs(30);
 /// How many messages may be on their way to other nodes, or wait to be sent, before casts wait for room.
 pub const ROUTED_CASTS_MAX: usize = 32 * 1024;
 
-/// How many of these may be for one actor before casts to it wait for room.
+/// How many bytes these may have before casts wait for room. This bound, as the others of their bytes, is exceeded by one
+/// message at the most: as long as there is room, a message goes, however long it is.
+pub const ROUTED_CASTS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// How many of these messages may be for one actor before casts to it wait for room.
 pub const ROUTED_ACTOR_CASTS_MAX: usize = 3 * 1024;
 
-/// How many of these may be for one actor before calls to it are refused.
+/// How many bytes those for one actor may have before casts to it wait for room.
+pub const ROUTED_ACTOR_CASTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How many may be for one actor whose casts do not wait because of what is for others, unless calls would be refused, too.
+pub const ROUTED_ACTOR_FREE_CASTS_MAX: usize = 16;
+
+/// How many may be for one actor before calls to it are refused.
 pub const ROUTED_ACTOR_MESSAGES_MAX: usize = 16 * 1024;
+
+/// How many bytes those for one actor may have before calls to it are refused.
+pub const ROUTED_ACTOR_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// How many messages may be on their way to other nodes, or wait to be sent, before calls are refused.
 pub const ROUTED_MESSAGES_MAX: usize = 64 * 1024;
+
+/// How many bytes these may have before calls are refused.
+pub const ROUTED_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// How long a view that another node knows, and that a read has not found, is not asked for again.
+pub const VIEW_PAUSE: Duration = Duration::from_millis(100);
 
 /// How much longer than its deadline the answer to a message is waited for that may have been started: the node that
 /// serves it knows whether it was.

@@ -208,6 +208,12 @@ impl<A: Actor> Destination<A> for Target<A> {
         Some(&self.registry.meter)
     }
 
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = &self.registry.shared;
+        // What goes to other nodes does not hold up what stays here.
+        if shared.may_enter(self.shard).is_ok() { Poll::Ready(()) } else { shared.poll_room(&self.address, cx) }
+    }
+
     fn send(
         &self,
         envelope: Envelope<A>,

@@ -1,6 +1,7 @@
-//! How many messages wait for other nodes, or for their answers: counted, and bounded, in all and for each actor.
+//! How many messages wait for other nodes, or for their answers, and how long they are: counted, and bounded, in all and
+//! for each actor.
 //!
-//! An actor that is slow has its own callers wait, not those of others: what waits for it counts against its own bound
+//! An actor that is slow has its own callers wait, not those of others: what waits for it counts against its own bounds
 //! first. Actors share a counter where their names have the same hash.
 
 use std::{
@@ -15,18 +16,75 @@ use std::{
 use dna_core::ActorName;
 use parking_lot::Mutex;
 
-use crate::limits::{ROUTED_ACTOR_CASTS_MAX, ROUTED_ACTOR_MESSAGES_MAX, ROUTED_CASTS_MAX, ROUTED_MESSAGES_MAX};
+use super::waiting::Waiting;
+use crate::limits::{
+    ROUTED_ACTOR_BYTES_MAX, ROUTED_ACTOR_CASTS_BYTES_MAX, ROUTED_ACTOR_CASTS_MAX, ROUTED_ACTOR_FREE_CASTS_MAX,
+    ROUTED_ACTOR_MESSAGES_MAX, ROUTED_BYTES_MAX, ROUTED_CASTS_BYTES_MAX, ROUTED_CASTS_MAX, ROUTED_MESSAGES_MAX,
+};
 
 /// How many counters there are for all actors.
 const COUNTERS: usize = 4096;
 
+/// At how many counters of others it is looked, when a message is counted out, for who may go now.
+const TURNS: usize = 64;
+
+/// So many messages with so many bytes may be there before there is no room for one more.
+#[derive(Debug, Clone, Copy)]
+struct Bound {
+    messages: usize,
+    bytes: usize,
+}
+
+const ALL: Bound = Bound { messages: ROUTED_MESSAGES_MAX, bytes: ROUTED_BYTES_MAX };
+const ALL_CASTS: Bound = Bound { messages: ROUTED_CASTS_MAX, bytes: ROUTED_CASTS_BYTES_MAX };
+const ACTOR: Bound = Bound { messages: ROUTED_ACTOR_MESSAGES_MAX, bytes: ROUTED_ACTOR_BYTES_MAX };
+const ACTOR_CASTS: Bound = Bound { messages: ROUTED_ACTOR_CASTS_MAX, bytes: ROUTED_ACTOR_CASTS_BYTES_MAX };
+
+/// A number of messages, and their bytes.
+#[derive(Debug, Default)]
+struct Counter {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Counter {
+    /// Counts one more. Whether there was room for it.
+    fn add(&self, bytes: usize, bound: Bound) -> bool {
+        let messages = self.messages.fetch_add(1, Ordering::SeqCst);
+        // The room for bytes is looked at before: what one message may exceed is exceeded once.
+        let bytes = self.bytes.fetch_add(bytes, Ordering::SeqCst);
+        messages < bound.messages && bytes < bound.bytes
+    }
+
+    fn remove(&self, bytes: usize) {
+        self.messages.fetch_sub(1, Ordering::SeqCst);
+        self.bytes.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    fn messages(&self) -> usize {
+        self.messages.load(Ordering::SeqCst)
+    }
+
+    /// For how many more there is room: at least for one, however long it is, or for none; where bytes are what there is
+    /// little room for, for as many as fit if they are as long as those that are there.
+    fn room(&self, bound: Bound) -> usize {
+        let (messages, bytes) = (self.messages(), self.bytes.load(Ordering::SeqCst));
+        let left = bound.bytes.saturating_sub(bytes);
+        if left == 0 {
+            return 0;
+        }
+        let fit = left.saturating_mul(messages).checked_div(bytes).unwrap_or(usize::MAX);
+        bound.messages.saturating_sub(messages).min(fit.max(1))
+    }
+}
+
 /// The messages that this node has routed, and that are not settled.
 #[derive(Debug)]
 pub(crate) struct Load {
-    messages: AtomicUsize,
-    actors: Box<[AtomicUsize]>,
-    /// Casts that wait for room, and the counter of their actor.
-    waiting: Mutex<Vec<(usize, Waker)>>,
+    all: Counter,
+    actors: Box<[Counter]>,
+    /// Casts that wait for room, each at the counter of its actor.
+    waiting: Mutex<Waiting>,
     /// How many these are: looked at without the lock.
     waiters: AtomicUsize,
 }
@@ -36,13 +94,14 @@ pub(crate) struct Load {
 pub(crate) struct Counted {
     load: Arc<Load>,
     counter: usize,
+    bytes: usize,
 }
 
 impl Default for Load {
     fn default() -> Self {
         Load {
-            messages: AtomicUsize::new(0),
-            actors: (0..COUNTERS).map(|_| AtomicUsize::new(0)).collect(),
+            all: Counter::default(),
+            actors: (0..COUNTERS).map(|_| Counter::default()).collect(),
             waiting: Mutex::default(),
             waiters: AtomicUsize::new(0),
         }
@@ -50,70 +109,76 @@ impl Default for Load {
 }
 
 impl Load {
-    /// Counts one more, unless there are as many as may be.
-    pub(crate) fn count(self: &Arc<Self>, actor: &ActorName) -> Option<Counted> {
-        let (counted, in_all, of_actor) = self.add(actor);
-        // Dropped, it is counted out again.
-        (in_all < ROUTED_MESSAGES_MAX && of_actor < ROUTED_ACTOR_MESSAGES_MAX).then_some(counted)
-    }
-
-    /// Counts one more, however many there are: it was counted elsewhere until now.
-    pub(crate) fn count_returned(self: &Arc<Self>, actor: &ActorName) -> Counted {
-        self.add(actor).0
-    }
-
-    /// Counts one more, and says how many there were before, in all and for the actor.
-    fn add(self: &Arc<Self>, actor: &ActorName) -> (Counted, usize, usize) {
+    /// Counts one more of so many bytes, unless there is as much as may be. What was returned was counted elsewhere until
+    /// now: it is counted in any case.
+    pub(crate) fn count(self: &Arc<Self>, actor: &ActorName, bytes: usize, was_returned: bool) -> Option<Counted> {
         let counter = counter_of(actor);
-        let in_all = self.messages.fetch_add(1, Ordering::SeqCst);
-        let of_actor = self.actors.get(counter).map_or(0, |actor| actor.fetch_add(1, Ordering::SeqCst));
-        (Counted { load: self.clone(), counter }, in_all, of_actor)
+        let fits_in_all = self.all.add(bytes, ALL);
+        let fits_actor = self.actors.get(counter).is_none_or(|actor| actor.add(bytes, ACTOR));
+        let counted = Counted { load: self.clone(), counter, bytes };
+        // Dropped, it is counted out again.
+        (was_returned || (fits_in_all && fits_actor)).then_some(counted)
     }
 
     /// Ends when there is room for one more that can wait.
     pub(crate) fn poll_room(&self, actor: &ActorName, cx: &mut Context<'_>) -> Poll<()> {
         let counter = counter_of(actor);
-        if self.has_room(counter) {
+        if self.room(counter) > 0 {
             return Poll::Ready(());
         }
-        self.waiting.lock().push((counter, cx.waker().clone()));
-        self.waiters.fetch_add(1, Ordering::SeqCst);
+        {
+            let mut waiting = self.waiting.lock();
+            waiting.add(counter, cx.waker());
+            self.waiters.store(waiting.len(), Ordering::SeqCst);
+        }
         // One that was counted out meanwhile may have missed the waker.
-        if self.has_room(counter) { Poll::Ready(()) } else { Poll::Pending }
+        if self.room(counter) > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// How many there are.
     pub(crate) fn messages(&self) -> usize {
-        self.messages.load(Ordering::Relaxed)
+        self.all.messages.load(Ordering::Relaxed)
     }
 
-    fn of_actor(&self, counter: usize) -> usize {
-        self.actors.get(counter).map_or(0, |actor| actor.load(Ordering::SeqCst))
+    /// For how many more casts of a counter there is room. A few of each do not wait for those of others.
+    fn room(&self, counter: usize) -> usize {
+        let Some(actor) = self.actors.get(counter) else { return usize::MAX };
+        let shared = match self.all.room(ALL_CASTS) {
+            0 => ROUTED_ACTOR_FREE_CASTS_MAX.saturating_sub(actor.messages()).min(self.all.room(ALL)),
+            room => room,
+        };
+        actor.room(ACTOR_CASTS).min(shared)
     }
 
-    fn has_room(&self, counter: usize) -> bool {
-        self.messages.load(Ordering::SeqCst) < ROUTED_CASTS_MAX && self.of_actor(counter) < ROUTED_ACTOR_CASTS_MAX
-    }
-
-    /// Wakes so many of those who wait for this actor, the first ones first.
-    fn wake(&self, counter: usize, mut count: usize) {
+    /// Wakes as many as there is room for by now, since one of this counter was counted out: those of its own first, and of
+    /// the others one after the other. Who was woken before and has not come leaves his room to the next ones.
+    fn wake(&self, counter: usize) {
         let mut woken = Vec::new();
-        self.waiting.lock().retain(|(waits_for, waker)| {
-            let goes = *waits_for == counter && count > 0;
-            if goes {
-                count -= 1;
-                woken.push(waker.clone());
+        {
+            let mut waiting = self.waiting.lock();
+            if self.all.messages() == 0 {
+                // Nobody will be counted out any more for those who wait still.
+                waiting.take_all(&mut woken);
+            } else {
+                waiting.take(counter, self.room(counter), &mut woken);
+                self.take_others(counter, &mut waiting, &mut woken);
             }
-            !goes
-        });
-        self.waiters.fetch_sub(woken.len(), Ordering::SeqCst);
+            self.waiters.store(waiting.len(), Ordering::SeqCst);
+        }
         woken.into_iter().for_each(Waker::wake);
     }
 
-    fn wake_all(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock());
-        self.waiters.fetch_sub(waiting.len(), Ordering::SeqCst);
-        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+    /// Those of other counters, as far as the room for all reaches.
+    fn take_others(&self, own: usize, waiting: &mut Waiting, taken: &mut Vec<Waker>) {
+        let shared = self.all.room(ALL_CASTS);
+        let room = if shared == 0 { self.all.room(ALL) } else { shared };
+        for _ in 0..waiting.counters().min(TURNS) {
+            let left = room.saturating_sub(taken.len());
+            let Some(counter) = (left > 0).then(|| waiting.next_counter()).flatten() else { return };
+            if counter != own {
+                waiting.take(counter, self.room(counter).min(left), taken);
+            }
+        }
     }
 }
 
@@ -126,26 +191,24 @@ fn counter_of(actor: &ActorName) -> usize {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let Counted { load, counter } = self;
-        let in_all = load.messages.fetch_sub(1, Ordering::SeqCst);
-        let of_actor = load.actors.get(*counter).map_or(0, |actor| actor.fetch_sub(1, Ordering::SeqCst));
-        if load.waiters.load(Ordering::SeqCst) == 0 {
-            return;
+        let Counted { load, counter, bytes } = self;
+        load.all.remove(*bytes);
+        if let Some(actor) = load.actors.get(*counter) {
+            actor.remove(*bytes);
         }
-        if in_all == ROUTED_CASTS_MAX || in_all == 1 {
-            load.wake_all();
-        } else if of_actor == 1 {
-            // Who was woken before may have gone: nobody is left to wait for those.
-            load.wake(*counter, usize::MAX);
-        } else if of_actor <= ROUTED_ACTOR_CASTS_MAX {
-            load.wake(*counter, ROUTED_ACTOR_CASTS_MAX + 1 - of_actor);
+        if load.waiters.load(Ordering::SeqCst) > 0 {
+            load.wake(*counter);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Wake;
+
     use super::*;
+
+    const MIB: usize = 1024 * 1024;
 
     fn actor(name: &str) -> ActorName {
         ActorName::new("default", "Cart", name).unwrap()
@@ -157,8 +220,33 @@ mod tests {
         (0..64).map(|n| actor(&n.to_string())).filter(|actor| seen.insert(counter_of(actor))).collect()
     }
 
-    fn count(load: &Arc<Load>, actor: &ActorName, messages: usize) -> Vec<Counted> {
-        (0..messages).map(|_| load.count(actor).unwrap()).collect()
+    fn count(load: &Arc<Load>, actor: &ActorName, messages: usize, bytes: usize) -> Vec<Counted> {
+        (0..messages).map(|_| load.count(actor, bytes, false).unwrap()).collect()
+    }
+
+    /// Counts how often a task was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Woken {
+        fn polls(self: &Arc<Self>, load: &Load, actor: &ActorName) -> Poll<()> {
+            load.poll_room(actor, &mut Context::from_waker(&Waker::from(self.clone())))
+        }
+
+        fn times(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    fn waiters(load: &Load) -> usize {
+        assert_eq!(load.waiting.lock().len(), load.waiters.load(Ordering::SeqCst));
+        load.waiting.lock().len()
     }
 
     #[test]
@@ -166,36 +254,144 @@ mod tests {
         let load = Arc::new(Load::default());
         let (alice, bob) = (actor("alice"), actor("bob"));
         let mut cx = Context::from_waker(Waker::noop());
-        let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_MAX - 1);
+        let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_MAX - 1, 1);
         assert!(load.poll_room(&alice, &mut cx).is_ready());
-        counted.extend(count(&load, &alice, 1));
+        counted.extend(count(&load, &alice, 1, 1));
         assert!(load.poll_room(&alice, &mut cx).is_pending());
         assert!(load.poll_room(&bob, &mut cx).is_ready());
-        counted.extend(count(&load, &alice, ROUTED_ACTOR_MESSAGES_MAX - ROUTED_ACTOR_CASTS_MAX));
-        assert!(load.count(&alice).is_none());
-        assert!(load.count(&bob).is_some());
-        counted.push(load.count_returned(&alice));
+        counted.extend(count(&load, &alice, ROUTED_ACTOR_MESSAGES_MAX - ROUTED_ACTOR_CASTS_MAX, 1));
+        assert!(load.count(&alice, 1, false).is_none());
+        assert!(load.count(&bob, 1, false).is_some());
+        counted.push(load.count(&alice, 1, true).unwrap());
         counted.truncate(ROUTED_ACTOR_CASTS_MAX - 1);
         assert!(load.poll_room(&alice, &mut cx).is_ready());
-        assert!(load.waiting.lock().is_empty(), "who waited was woken");
-        assert_eq!((load.messages(), load.waiters.load(Ordering::SeqCst)), (ROUTED_ACTOR_CASTS_MAX - 1, 0));
+        assert_eq!((load.messages(), waiters(&load)), (ROUTED_ACTOR_CASTS_MAX - 1, 0), "who waited was woken");
     }
 
     #[test]
     fn at_the_bounds_of_all_every_cast_waits_and_every_call_is_refused() {
         let load = Arc::new(Load::default());
         let actors = actors();
-        let mut cx = Context::from_waker(Waker::noop());
+        let (of_many, of_few) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
         let mut counted = Vec::new();
         for n in 0..ROUTED_MESSAGES_MAX {
             if n == ROUTED_CASTS_MAX {
-                assert!(load.poll_room(&actor("somebody"), &mut cx).is_pending());
+                assert!(of_many.polls(&load, &actors[0]).is_pending());
+                assert!(of_few.polls(&load, &actor("somebody")).is_ready(), "it has nothing out");
             }
-            counted.push(load.count(&actors[n % actors.len()]).unwrap());
+            counted.push(load.count(&actors[n % actors.len()], 1, false).unwrap());
         }
-        assert!(load.count(&actor("somebody")).is_none());
+        assert!(of_few.polls(&load, &actor("somebody")).is_pending());
+        assert!(load.count(&actor("somebody"), 1, false).is_none());
+        counted.truncate(ROUTED_MESSAGES_MAX - 1);
+        assert_eq!((of_few.times(), of_many.times()), (1, 0));
+        counted.truncate(ROUTED_CASTS_MAX);
+        assert_eq!((of_few.times(), of_many.times()), (1, 0));
         counted.truncate(ROUTED_CASTS_MAX - 1);
-        assert!(load.waiting.lock().is_empty(), "who waited was woken");
-        assert!(load.poll_room(&actor("somebody"), &mut cx).is_ready());
+        assert_eq!((waiters(&load), of_many.times()), (0, 1));
+        assert!(of_many.polls(&load, &actors[0]).is_ready());
+    }
+
+    #[test]
+    fn an_actor_with_a_few_messages_out_waits_for_its_own_and_not_for_those_of_others() {
+        let load = Arc::new(Load::default());
+        let (actors, waits) = (actors(), Arc::new(Woken::default()));
+        let _others = (0..ROUTED_CASTS_MAX)
+            .map(|n| load.count(&actors[1 + n % (actors.len() - 1)], 1, false).unwrap())
+            .collect::<Vec<_>>();
+        let mut own = Vec::new();
+        for _ in 0..ROUTED_ACTOR_FREE_CASTS_MAX {
+            assert!(waits.polls(&load, &actors[0]).is_ready());
+            own.extend(count(&load, &actors[0], 1, 1));
+        }
+        assert!(waits.polls(&load, &actors[0]).is_pending());
+        own.pop();
+        assert_eq!(waits.times(), 1, "one of its own has come to its end");
+        assert!(waits.polls(&load, &actors[0]).is_ready());
+    }
+
+    #[test]
+    fn a_task_that_asks_again_and_again_waits_once_at_each_counter() {
+        let load = Arc::new(Load::default());
+        let [alice, bob] = ["alice", "bob"].map(actor);
+        let waits = Arc::new(Woken::default());
+        let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_MAX, 1);
+        counted.extend(count(&load, &bob, ROUTED_ACTOR_CASTS_MAX, 1));
+        for _ in 0..1_000 {
+            assert!(waits.polls(&load, &alice).is_pending() && waits.polls(&load, &bob).is_pending());
+        }
+        assert_eq!(waiters(&load), 2);
+        counted.pop();
+        assert_eq!((waiters(&load), waits.times()), (1, 1), "bob has room, alice has not");
+        counted.clear();
+        assert_eq!((waiters(&load), waits.times()), (0, 2));
+    }
+
+    #[test]
+    fn those_who_wait_no_longer_hold_up_who_does_for_a_few_messages_only() {
+        let load = Arc::new(Load::default());
+        let (alice, full) = (actor("alice"), ROUTED_ACTOR_CASTS_MAX);
+        let mut counted = count(&load, &alice, full, 1);
+        for _ in 0..100 {
+            // It is kept by its waker, and is nowhere else.
+            assert!(Arc::new(Woken::default()).polls(&load, &alice).is_pending());
+        }
+        let waits = Arc::new(Woken::default());
+        assert!(waits.polls(&load, &alice).is_pending());
+        counted.truncate(full - 14);
+        assert_eq!((waiters(&load), waits.times()), (0, 1));
+    }
+
+    #[test]
+    fn at_the_bounds_of_bytes_casts_wait_and_calls_are_refused_however_few_they_are() {
+        let load = Arc::new(Load::default());
+        let (actors, waits) = (actors(), Arc::new(Woken::default()));
+        let mut counted = count(&load, &actors[0], ROUTED_ACTOR_CASTS_BYTES_MAX / MIB, MIB);
+        assert!(waits.polls(&load, &actors[0]).is_pending() && waits.polls(&load, &actors[1]).is_ready());
+        counted.pop();
+        assert_eq!(waits.times(), 1);
+        counted.extend(count(
+            &load,
+            &actors[0],
+            1 + (ROUTED_ACTOR_BYTES_MAX - ROUTED_ACTOR_CASTS_BYTES_MAX) / MIB,
+            MIB,
+        ));
+        assert!(load.count(&actors[0], 1, false).is_none());
+        // The common bound for casts is reached; who has little out goes on.
+        assert!(waits.polls(&load, &actors[1]).is_ready());
+        counted.extend(count(&load, &actors[1], ROUTED_ACTOR_FREE_CASTS_MAX, 1));
+        assert!(waits.polls(&load, &actors[1]).is_pending());
+        for others in &actors[2..5] {
+            counted.extend(count(&load, others, ROUTED_ACTOR_BYTES_MAX / MIB, MIB));
+        }
+        assert!(load.count(&actors[5], 1, false).is_none() && waits.polls(&load, &actors[5]).is_pending());
+        assert!(load.count(&actors[5], MIB, true).is_some(), "what comes back is taken in any case");
+        counted.clear();
+        assert_eq!((waiters(&load), load.all.bytes.load(Ordering::SeqCst)), (0, 0));
+    }
+
+    #[test]
+    fn a_message_that_is_longer_than_the_room_is_taken_where_there_is_some() {
+        let load = Arc::new(Load::default());
+        let (alice, waits) = (actor("alice"), Arc::new(Woken::default()));
+        assert!(waits.polls(&load, &alice).is_ready());
+        let huge = load.count(&alice, 2 * ROUTED_BYTES_MAX, false).unwrap();
+        assert!(waits.polls(&load, &actor("bob")).is_pending());
+        assert!(load.count(&actor("bob"), 1, false).is_none());
+        drop(huge);
+        assert_eq!((waiters(&load), waits.times()), (0, 1));
+        assert!(load.count(&actor("bob"), 1, false).is_some());
+    }
+
+    #[test]
+    fn room_in_bytes_is_counted_in_messages_as_long_as_those_that_are_there() {
+        let load = Arc::new(Load::default());
+        let alice = actor("alice");
+        let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_BYTES_MAX / MIB, MIB);
+        for _ in 0..100 {
+            assert!(Arc::new(Woken::default()).polls(&load, &alice).is_pending());
+        }
+        counted.pop();
+        assert_eq!(waiters(&load), 99, "one is woken for the room of one, and not all");
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Locks are taken in this order: a shard's outgoing messages, its arrivals, the engine's own.
 
+mod heard;
 mod host;
 mod incoming;
 mod load;
@@ -15,6 +16,7 @@ mod session;
 #[cfg(feature = "testing")]
 mod simulated;
 mod stream;
+mod waiting;
 mod wire;
 
 use std::{
@@ -34,7 +36,7 @@ use tokio::sync::Notify;
 pub use self::host::Routing;
 #[cfg(feature = "testing")]
 pub use self::simulated::{RoutingRule, Simulated};
-use self::{incoming::Arrivals, load::Load, outgoing::Outgoing, session::Session};
+use self::{heard::Heard, incoming::Arrivals, load::Load, outgoing::Outgoing, session::Session};
 use crate::seam::Seam;
 
 /// What routing has over all incarnations of a process.
@@ -50,6 +52,8 @@ struct Inner {
     session: RwLock<Option<Arc<Session>>>,
     /// The version of the view that was taken in last.
     version: AtomicU64,
+    /// What is said of newer ones.
+    heard: Arc<Heard>,
     /// For how many calls more it is remembered that an answer was long.
     long_answers: AtomicU32,
     /// Shards to which something waits that is to be looked after.
@@ -96,6 +100,7 @@ impl Inner {
             load: Arc::default(),
             session: RwLock::new(None),
             version: AtomicU64::new(0),
+            heard: Arc::default(),
             long_answers: AtomicU32::new(0),
             waiting: Mutex::default(),
             stirred: Arc::default(),
@@ -147,8 +152,15 @@ impl Inner {
             return;
         }
         let Some(session) = self.session().filter(|session| session.version() < version) else { return };
-        self.seam.spawn(async move {
-            session.source.refresh(version).await;
-        });
+        if self.heard.of(version) {
+            let (heard, source) = (self.heard.clone(), session.source.clone());
+            self.seam.spawn(async move {
+                let finds = |version| {
+                    let source = source.clone();
+                    async move { source.refresh(version).await.version() >= version }
+                };
+                heard.read(finds).await;
+            });
+        }
     }
 }

@@ -180,8 +180,7 @@ impl Inner {
         };
         let shard = message.shard;
         let was_returned = message.was_returned;
-        let actor = &message.actor;
-        let counted = if was_returned { Some(self.load.count_returned(actor)) } else { self.load.count(actor) };
+        let counted = self.load.count(&message.actor, message.message.len(), was_returned);
         let counted = counted.ok_or(Unrouted::Refused(CallError::Overloaded(Overload::Routes)))?;
         let within = message.time_left;
         let expires = within.map(|left| self.seam.now().after(left));

@@ -10,5 +10,6 @@ mod journals_as_stores;
 mod member;
 mod member_load;
 mod placing;
+mod routed;
 mod simulation;
 mod under_test;

@@ -163,7 +163,13 @@ async fn who_gains_a_name_serves_others_while_a_message_of_its_own_to_the_former
     tokio::time::timeout(Duration::from_secs(20), former.drain()).await.unwrap();
     let gained = |name: &&String| next.whereis::<Counter>(name.as_str()).unwrap() == Location::Here;
     until(|| names.iter().any(|name| gained(&name))).await;
+    let at_next = |name: &String| {
+        let location = other.whereis::<Counter>(name.as_str()).unwrap();
+        matches!(location, Location::There(owner) if Some(owner.address) == next.address())
+    };
     for name in names.iter().filter(gained) {
+        // What was sent to the former owner would wait for its connection.
+        until(|| at_next(name)).await;
         // Sooner than anybody notices that the connection is dead.
         let call = other.client::<Counter>(name.as_str()).count().timeout(Duration::from_secs(3));
         assert_eq!(call.await.unwrap(), 2, "{name}");

@@ -1,9 +1,14 @@
 //! Nodes of one process on one cluster's store, with real sockets between them: any node calls any name.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+#[path = "support/pipeline.rs"]
+mod pipeline;
+
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use dna::{CallError, MemoryCluster, prelude::*};
+use pipeline::sent;
+use tokio::task::JoinHandle;
 
 /// Keeps what it was sent, in the order of its handling.
 struct Journal {
@@ -94,20 +99,21 @@ async fn an_error_of_a_handler_crosses_nodes_with_its_outcome() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_one_handle_are_handled_in_order_casts_and_calls_alike() {
+    const MESSAGES: u64 = 5_000;
     let (first, second) = two().await;
     let journal = second.client::<Journal>("alice");
-    let mut last = None;
-    for number in 0..5_000 {
+    let mut calls = Vec::new();
+    for number in 0..MESSAGES {
         if number % 7 == 0 {
-            last = Some(tokio::spawn(journal.append(number).into_future()));
-            tokio::task::yield_now().await;
+            calls.push((number, sent(journal.append(number)).await));
         } else {
             journal.append(number).cast().await.unwrap();
         }
     }
-    last.unwrap().await.unwrap().unwrap();
-    let count = journal.append(5_000).await.unwrap();
-    assert_eq!(count, 5_001);
+    for (number, call) in calls {
+        assert_eq!(call.await.unwrap().unwrap(), number + 1, "as many were handled before it as were sent before it");
+    }
+    assert_eq!(journal.all().await.unwrap(), (0..MESSAGES).collect::<Vec<_>>());
     second.shutdown().await.unwrap();
     first.shutdown().await.unwrap();
 }
@@ -140,15 +146,25 @@ async fn large_messages_and_replies_cross_nodes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_are_called_while_their_node_leaves_and_nothing_is_lost_doubled_or_out_of_order() {
+    const MESSAGES: u64 = 2_000;
+    /// How many calls of one handle are under way at once.
+    const AT_ONCE: u64 = 8;
     let (first, second) = two().await;
     let (first, second) = (Arc::new(first), second);
     let mut callers = Vec::new();
     for name in 0..8 {
         let journal = second.client::<Journal>(format!("{name}"));
         callers.push(tokio::spawn(async move {
-            for number in 0..2_000_u64 {
-                let count = journal.append(number).timeout(Duration::from_secs(10)).await.unwrap();
-                assert_eq!(count, number + 1, "each is handled once and in its order");
+            let mut calls = VecDeque::new();
+            for number in 0..MESSAGES + AT_ONCE {
+                if number >= AT_ONCE {
+                    let call: JoinHandle<Result<u64, _>> = calls.pop_front().unwrap();
+                    let count = call.await.unwrap().unwrap();
+                    assert_eq!(count, number - AT_ONCE + 1, "each is handled once and in its order");
+                }
+                if number < MESSAGES {
+                    calls.push_back(sent(journal.append(number).timeout(Duration::from_secs(10))).await);
+                }
                 if number % 16 == 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
@@ -162,7 +178,7 @@ async fn names_are_called_while_their_node_leaves_and_nothing_is_lost_doubled_or
     }
     for name in 0..8 {
         let all = second.client::<Journal>(format!("{name}")).all().await.unwrap();
-        assert_eq!(all, (0..2_000).collect::<Vec<_>>());
+        assert_eq!(all, (0..MESSAGES).collect::<Vec<_>>());
     }
     second.shutdown().await.unwrap();
 }

@@ -1,6 +1,9 @@
 //! What a caller is told when something goes wrong between its node and the one that serves the name.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/pipeline.rs"]
+mod pipeline;
+
 use std::{
     net::SocketAddr,
     pin::pin,
@@ -10,6 +13,7 @@ use std::{
 
 use dna::{CallError, Location, MemoryCluster, NodeBuilder, Overload, prelude::*};
 use futures_util::future::Either;
+use pipeline::sent;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -87,18 +91,36 @@ async fn a_call_whose_handler_had_begun_on_a_node_that_ends_is_not_handled_elsew
 
 #[tokio::test]
 async fn a_call_whose_connection_breaks_is_unknown_and_the_next_one_takes_a_new_connection() {
+    const CASTS: u64 = 5;
     let (front, back) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), free_address().await);
     let advertised = front.local_addr().unwrap();
     let (cut, cuts) = watch::channel(());
     tokio::spawn(forward(front, back, cuts));
-    let (server, client) = server_and_client(|builder| builder.listen(back).advertise(advertised)).await;
-    let was_there = tokio::spawn(client.client::<Counter>("alice").slow(1).into_future());
+    let settings = |builder: NodeBuilder| builder.listen(back).advertise(advertised).mailbox_messages_max(1);
+    let (server, client) = server_and_client(settings).await;
+    let alice = client.client::<Counter>("alice");
+    let was_there = tokio::spawn(alice.slow(1).into_future());
     until(|| begun(1) == 1).await;
+    let was_queued = sent(alice.slow(1)).await;
+    for _ in 0..CASTS {
+        alice.slow(1).cast().await.unwrap();
+    }
+    // Since this one has found the mailbox full, those before it are there, too: the casts wait for room.
+    let refused = alice.slow(1).no_wait().await.unwrap_err();
+    assert_eq!(refused, CallError::Overloaded(Overload::Mailbox));
+    assert_eq!(client.stats().dropped_casts, 0);
     cut.send_replace(());
-    let error = was_there.await.unwrap().unwrap_err();
-    assert_eq!((&error, error.outcome()), (&CallError::Disconnected, Outcome::Unknown));
-    assert_eq!(client.client::<Counter>("bob").count().await.unwrap(), 1);
+    for call in [was_there, was_queued] {
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!((&error, error.outcome()), (&CallError::Disconnected, Outcome::Unknown));
+    }
+    until(|| client.stats().dropped_casts == CASTS).await;
+    let bob = client.client::<Counter>("bob");
+    assert_eq!(bob.count().await.unwrap(), 1);
+    bob.count().cast().await.unwrap();
+    assert_eq!(bob.count().await.unwrap(), 3);
     assert_eq!(begun(1), 1);
+    assert_eq!((client.stats().dropped_casts, server.stats().dropped_casts), (CASTS, 0), "each is counted once");
     drop((server, client));
 }
 

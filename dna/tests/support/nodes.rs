@@ -23,6 +23,9 @@ pub fn shard_of<A: Actor>(name: &str) -> Shard {
     Shard::of(&ActorName::new("default", A::KIND, name).unwrap(), SHARDS)
 }
 
+/// How long anything may take that is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until each of these nodes sees every shard where they should have it.
 pub async fn until_balanced(nodes: &[&Node]) {
     let ids: Vec<_> = nodes.iter().map(|node| id(node)).collect();
@@ -30,9 +33,12 @@ pub async fn until_balanced(nodes: &[&Node]) {
     let expected = (0..SHARDS.get()).map(best).collect::<Vec<_>>();
     for node in nodes {
         let mut membership = node.membership().unwrap();
-        while membership.latest().owners() != expected {
-            membership.changed().await.unwrap();
-        }
+        let balanced = async {
+            while membership.latest().owners() != expected {
+                membership.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, balanced).await.unwrap_or_else(|_| panic!("shards are not where they belong"));
     }
 }
 

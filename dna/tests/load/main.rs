@@ -3,6 +3,8 @@
 
 #[path = "../support/nodes.rs"]
 mod nodes;
+#[path = "../support/pipeline.rs"]
+mod pipeline;
 
 mod activations;
 mod moving;

@@ -67,9 +67,12 @@ async fn until_balanced(node: &Node, among: &[NodeId]) {
     let best = |shard| dna_core::rendezvous(Shard(shard), among.iter().map(|node| (*node, 100)));
     let expected = (0..SHARDS.get()).map(best).collect::<Vec<_>>();
     let mut membership = node.membership().unwrap();
-    while membership.latest().owners() != expected {
-        membership.changed().await.unwrap();
-    }
+    let balanced = async {
+        while membership.latest().owners() != expected {
+            membership.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), balanced).await.unwrap();
 }
 
 /// Adds one to every name, again and again, from either of two nodes, until it is told to end: what it has added.

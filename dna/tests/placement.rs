@@ -1,7 +1,10 @@
 //! Nodes of one process on one cluster's store, with real sockets between them: actors of types that are placed `local`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use dna::{
     CallError, Location, MemoryCluster, NodeAddress, NodeId, PlacingProblem, Shard, StartError,
@@ -44,6 +47,9 @@ impl Journal {
 const LEASE: Duration = Duration::from_millis(1500);
 const SHARDS: u32 = 256;
 
+/// How long anything may take that is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 fn loopback() -> SocketAddr {
     "127.0.0.1:0".parse().unwrap()
 }
@@ -71,9 +77,12 @@ async fn until_balanced(nodes: &[Node]) {
     let expected = (0..SHARDS).map(best).collect::<Vec<_>>();
     for node in nodes {
         let mut membership = node.membership().unwrap();
-        while membership.latest().owners() != expected {
-            membership.changed().await.unwrap();
-        }
+        let balanced = async {
+            while membership.latest().owners() != expected {
+                membership.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, balanced).await.unwrap();
     }
 }
 
@@ -97,10 +106,11 @@ async fn shut_down(nodes: Vec<Node>) {
 
 /// Calls again for as long as that is worth it.
 async fn append(journal: &JournalClient, number: u64) -> u64 {
+    let began = Instant::now();
     loop {
         match journal.append(number).await {
             Ok(count) => return count,
-            Err(error) if error.is_retryable() => tokio::task::yield_now().await,
+            Err(error) if error.is_retryable() && began.elapsed() < PATIENCE => tokio::task::yield_now().await,
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -171,9 +181,12 @@ async fn messages_of_one_handle_are_handled_in_order_from_the_very_first_one() {
             }
         });
         faults.held(1).await;
-        while nodes[from].stats().queued < 4_000 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let queued = async {
+            while nodes[from].stats().queued < 4_000 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, queued).await.unwrap();
         assert_eq!(nodes[from].whereis::<Journal>(name.as_str()), Ok(Location::Unknown));
         faults.release([RequestKind::RegisterName]);
         for call in sender.await.unwrap() {
@@ -293,9 +306,12 @@ async fn handlers_call_and_cast_to_new_names() {
         let journal = nodes[n % 3].client::<Journal>(format!("from {n}"));
         journal.pass_on(format!("to {n}"), 7).await.unwrap();
         let to = nodes[(n + 1) % 3].client::<Journal>(format!("to {n}"));
-        while to.all().await.unwrap().len() < 2 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let handled = async {
+            while to.all().await.unwrap().len() < 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, handled).await.unwrap();
         assert_eq!(nodes[n % 3].whereis::<Journal>(format!("to {n}")), Ok(Location::Here));
     }
     shut_down(nodes).await;

@@ -116,6 +116,7 @@ fn a_rolling_restart_loses_nothing_doubles_nothing_and_shows_no_error() {
         let (retried, slowest) = (seen.retried.load(Ordering::SeqCst), seen.slowest.load(Ordering::SeqCst));
         let slowest = Duration::from_micros(slowest);
         println!("{calls} calls in {lasted:?}, {retried} tries were made again, the slowest call took {slowest:?}");
+        assert!(calls >= 800 * lasted.as_secs(), "the load was less than it is to be");
         assert!(failed.is_empty(), "{} errors: {:?}", failed.len(), failed.first());
         for (at, answered) in (0..).zip(&seen.answered) {
             let value = node.client::<Register>(register(at)).read().await.unwrap();

@@ -93,9 +93,11 @@ async fn all_answer(node: &Node, names: &[String], since: Instant) -> Vec<Durati
     answered
 }
 
-/// Of several rounds the one in the middle: a machine that does something else now and then does not count.
-fn middle(times: &[Duration]) -> Duration {
-    times[times.len() / 2]
+/// Of several rounds the one in the middle is within the limit, and each is within a second more, for a machine that does
+/// something else now and then.
+fn are_within(limit: Duration, times: &[Duration]) {
+    assert!(times[times.len() / 2] <= limit, "{times:?}");
+    assert!(times[times.len() - 1] <= limit + Duration::from_secs(1), "{times:?}");
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn the_names_of_a_member_that_was_killed_are_answered_within_four_seconds() {
     }
     let _alone = alone();
     let times = takeovers(LEASE, Address::Left);
-    assert!(middle(&times) <= Duration::from_secs(4), "{times:?}");
+    are_within(Duration::from_secs(4), &times);
     // Nobody may be quicker than the lease.
     assert!(times[0] >= LEASE - LEASE / 6, "{times:?}");
 }
@@ -117,7 +119,7 @@ fn with_a_lease_of_a_second_they_are_answered_within_one_and_a_half() {
     }
     let _alone = alone();
     let times = takeovers(SHORT_LEASE, Address::Left);
-    assert!(middle(&times) <= Duration::from_millis(1_500), "{times:?}");
+    are_within(Duration::from_millis(1_500), &times);
 }
 
 #[test]
@@ -127,5 +129,5 @@ fn a_process_on_the_same_address_answers_without_waiting_for_the_lease() {
     }
     let _alone = alone();
     let times = takeovers(LEASE, Address::TakenAgain);
-    assert!(middle(&times) < LEASE - LEASE / 6, "{times:?}");
+    are_within(LEASE / 2, &times);
 }

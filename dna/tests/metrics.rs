@@ -2,14 +2,26 @@
 //! that has nodes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/nodes.rs"]
+mod nodes;
+#[path = "support/pipeline.rs"]
+mod pipeline;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-use dna::{MemoryCluster, Metric, MetricKind, prelude::*};
+use dna::{CallError, MemoryCluster, Metric, MetricKind, Overload, prelude::*};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use nodes::{LEASE, until_balanced};
+use pipeline::sent;
+use tokio::sync::Semaphore;
+
+static GATE: Semaphore = Semaphore::const_new(0);
+static BEGUN: AtomicU64 = AtomicU64::new(0);
 
 struct Counter {
     total: Value<u64>,
@@ -29,6 +41,16 @@ impl Counter {
 
     pub async fn fail(&mut self) -> Result<(), String> {
         Err("no".to_owned())
+    }
+
+    pub async fn panic(&mut self) {
+        panic!("as it is told to")
+    }
+
+    /// Ends when the gate is open.
+    pub async fn held(&mut self) {
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+        GATE.acquire().await.unwrap().forget();
     }
 }
 
@@ -72,12 +94,10 @@ fn every_label_has_a_bounded_set_of_values() {
     }
 }
 
-const LEASE: Duration = Duration::from_millis(600);
-
 async fn start(cluster: &MemoryCluster) -> Node {
     let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let node = Node::builder().store(cluster.clone()).listen(listen).lease(LEASE).actor::<Counter>();
-    node.start().await.unwrap()
+    node.mailbox_messages_max(1).start().await.unwrap()
 }
 
 /// What a server would fetch: the value of each line, by its name and labels.
@@ -102,7 +122,7 @@ async fn until(prometheus: &PrometheusHandle, what: &str, is: impl Fn(&BTreeMap<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nodes_tell_every_metric_of_the_table_and_what_they_tell_is_right() {
+async fn nodes_tell_every_metric_of_the_table_and_count_what_was_done_moved_refused_and_dropped() {
     let prometheus = PrometheusBuilder::new().install_recorder().unwrap();
     let cluster = MemoryCluster::new();
     let first = start(&cluster).await;
@@ -115,6 +135,12 @@ async fn nodes_tell_every_metric_of_the_table_and_what_they_tell_is_right() {
     })
     .await;
     until(&prometheus, "two members", is("dna_members", 2.0)).await;
+    until_balanced(&[&first, &second]).await;
+    until(&prometheus, "what was given away was gained by the other one", |told| {
+        let [gained, given] = ["dna_shards_gained_total", "dna_shards_given_away_total"].map(|key| told[key]);
+        given > 0.0 && gained >= 256.0 + given
+    })
+    .await;
     for n in 0..300 {
         let name = format!("{}", n % 100);
         first.client::<Counter>(name.as_str()).add(1).await.unwrap();
@@ -125,10 +151,24 @@ async fn nodes_tell_every_metric_of_the_table_and_what_they_tell_is_right() {
     }
     until(&prometheus, "three failures", is("dna_messages_failed_total{error=\"handler\"}", 3.0)).await;
     until(&prometheus, "a hundred actors on two nodes", is("dna_active_actors{actor_type=\"Counter\"}", 100.0)).await;
+    assert_eq!(told(&prometheus).get("dna_casts_dropped_total").copied().unwrap_or_default(), 0.0);
+    first.client::<Counter>("0").panic().cast().await.unwrap();
+    until(&prometheus, "one cast whose handler has panicked", is("dna_casts_dropped_total", 1.0)).await;
+    let busy = first.client::<Counter>("busy");
+    let held = sent(busy.held()).await;
+    until(&prometheus, "it is held", |_| BEGUN.load(Ordering::SeqCst) == 1).await;
+    let queued = sent(busy.add(1)).await;
+    let refused = busy.add(1).no_wait().await.unwrap_err();
+    assert!(matches!(refused, CallError::Overloaded(Overload::Mailbox)), "{refused:?}");
+    until(&prometheus, "a full mailbox", is("dna_messages_failed_total{error=\"overloaded_mailbox\"}", 1.0)).await;
+    until(&prometheus, "one that waits", is("dna_mailbox_messages", 1.0)).await;
+    GATE.add_permits(1);
+    held.await.unwrap().unwrap();
+    queued.await.unwrap().unwrap();
+    until(&prometheus, "none that waits", is("dna_mailbox_messages", 0.0)).await;
     until(&prometheus, "each node is connected with the other", is("dna_connections{direction=\"out\"}", 2.0)).await;
     until(&prometheus, "all shards are owned", is("dna_shards_owned", 256.0)).await;
     let now = told(&prometheus);
-    // Some names have moved, and were activated twice.
     assert!(now["dna_activations_total{actor_type=\"Counter\"}"] >= 100.0, "{now:#?}");
     assert!(now["dna_messages_total{actor_type=\"Counter\"}"] >= 603.0, "{now:#?}");
     assert!(now["dna_group_messages_sum"] >= 590.0 && now["dna_group_messages_count"] >= 1.0, "{now:#?}");
@@ -139,6 +179,8 @@ async fn nodes_tell_every_metric_of_the_table_and_what_they_tell_is_right() {
 
     drop(second);
     until(&prometheus, "a takeover", is("dna_takeovers_total", 1.0)).await;
+    until(&prometheus, "how long it took", is("dna_takeover_duration_seconds_count", 1.0)).await;
+    assert!(told(&prometheus)["dna_joins_total"] >= 2.0);
     let names: BTreeSet<_> =
         told(&prometheus).into_keys().map(|key| key.split('{').next().unwrap().to_owned()).collect();
     for metric in dna::metrics() {

@@ -33,7 +33,7 @@ metrics! {
     FAILURES_TOTAL: counter "dna_messages_failed_total" &[MetricLabel { name: "error", values: &FAILURES }],
         "Calls and casts whose sender was told an error, on the sender's node";
     EXPIRED: counter "dna_messages_expired_total" &[], "Messages whose deadline passed before they were begun";
-    DROPPED_CASTS: counter "dna_casts_dropped_total" &[], "Casts that were accepted and had no effect";
+    DROPPED_CASTS: counter "dna_casts_dropped_total" &[], "Casts that were accepted and not handled, or whose handler panicked";
     GROUPS: counter "dna_groups_total" &[], "Groups that were sent to the store";
     GROUPS_RESENT: counter "dna_groups_resent_total" &[], "Times a group was sent again, since its answer was lost";
     GROUPS_REFUSED: counter "dna_groups_refused_total" &[], "Groups that the store refused";

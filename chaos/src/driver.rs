@@ -17,7 +17,7 @@ use crate::{
     faults::{Broken, Cluster, Program},
     ground::{Ground, Place},
     outages::{Call, counts, longest_silence, spans},
-    plan::Plan,
+    plan::{Fault, Plan},
     recorded::read_all,
     report::Report,
     rng::Rng,
@@ -51,8 +51,14 @@ const KEYSPACE: &str = "dna_chaos";
 /// How long the same registers are called, in milliseconds.
 const WHILE_MS: u64 = 10_000;
 
+/// Of so many calls of a kind one has to be answered at the least, whatever breaks: who answers nothing is never wrong.
+const CALLS_AN_ANSWER_MAX: u64 = 10;
+/// By how much others may take over from a process that was killed later than they could: the machine may be busy.
+const TAKEOVER_SLACK: Duration = Duration::from_secs(10);
+
 /// What was seen while it ran.
 struct Ran {
+    lease: Duration,
     since: u64,
     until: u64,
     broken: Vec<Broken>,
@@ -122,7 +128,7 @@ fn break_it(options: &Options, ground: &Ground, seed: u64, nodes: usize, records
     let until = clock::micros();
     println!("reading everything");
     cluster.end();
-    Ran { since: began, until, broken }
+    Ran { lease, since: began, until, broken }
 }
 
 /// Checks what was recorded, and writes down what came of it.
@@ -150,18 +156,21 @@ fn judge(seed: u64, ground: String, ran: &Ran, records: &Path, dir: &Path) -> Re
         ("probes", probes.len() as u64, answered(&probes)),
         ("trails, of which an eighth is one-way", begun, appended),
     ];
+    wrong.extend(unanswered(&calls));
     let spans = spans(of_registers.iter().chain(&probes), ran.since, ran.until);
     fs::write(dir.join("availability.svg"), draw(&ground, &spans, ran.since, &ran.broken)).unwrap();
     // What was broken last is looked at up to the end of the load, everything else up to what was broken next.
     let ends = ran.broken.iter().skip(1).map(|next| next.from).chain([ran.until]);
     let silences = ran.broken.iter().zip(ends).map(|(broken, end)| longest_silence(&probes, broken, end));
+    let broken = ran.broken.iter().cloned().zip(silences).collect::<Vec<_>>();
+    wrong.extend(not_taken_over(&broken, ran.since, ran.lease));
     let report = Report {
         ground,
         seed,
         seconds: (ran.until - ran.since) as f64 / 1e6,
         calls,
         errors: counts(&errors),
-        broken: ran.broken.iter().cloned().zip(silences).collect(),
+        broken,
         since: ran.since,
         wrong,
     };
@@ -169,18 +178,41 @@ fn judge(seed: u64, ground: String, ran: &Ran, records: &Path, dir: &Path) -> Re
     report
 }
 
+/// The kinds of calls of which too few were answered for the others to show anything.
+fn unanswered(calls: &[(&'static str, u64, u64)]) -> Vec<String> {
+    let few = |all: u64, answered: u64| answered == 0 || answered < all / CALLS_AN_ANSWER_MAX;
+    let unanswered = calls.iter().filter(|(_, all, answered)| few(*all, *answered));
+    unanswered.map(|(what, all, answered)| format!("unanswered: {what}: {answered} of {all} calls")).collect()
+}
+
+/// The processes that were killed, and from which nobody took over in time.
+fn not_taken_over(broken: &[(Broken, u64)], since: u64, lease: Duration) -> Vec<String> {
+    // Who is taken for dead has not beaten for a tenth longer than a lease.
+    let limit = lease + lease / 10 + TAKEOVER_SLACK;
+    let killed = broken.iter().filter(|(broken, _)| matches!(broken.fault, Fault::Kill { at_once: false, .. }));
+    let silent = killed.map(|(broken, silence)| (broken, Duration::from_micros(*silence)));
+    let late = silent.filter(|(_, silence)| *silence > limit);
+    let late = late.map(|(Broken { fault, from, .. }, silence)| {
+        let at = Duration::from_micros(from.saturating_sub(since));
+        format!("silent: {fault} at {at:.1?}, and then nobody answered to a name for {silence:.1?}, over {limit:.1?}")
+    });
+    late.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const END: u64 = 20_000_000;
+
     /// What a run says that has recorded this.
-    fn judged(name: &str, files: &[(&str, &str)]) -> Report {
+    fn judged(name: &str, files: &[(&str, &str)], broken: Vec<Broken>) -> Report {
         let dir = env::temp_dir().join(format!("dna-chaos-{name}-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         for (name, text) in files {
             fs::write(dir.join(name), text).unwrap();
         }
-        let ran = Ran { since: 0, until: 1_000_000, broken: Vec::new() };
+        let ran = Ran { lease: Duration::from_secs(1), since: 0, until: END, broken };
         let report = judge(1, "recorded by hand".to_owned(), &ran, &dir, &dir);
         let written = fs::read_to_string(dir.join("report.md")).unwrap();
         assert_eq!(written, report.to_string());
@@ -193,23 +225,62 @@ mod tests {
     const SENT: (&str, &str) = ("n1.1.trail", "10 n1.1-0 trail-0 1 invoke\n20 n1.1-0 trail-0 1 ok\n");
     const READ: (&str, &str) = ("trails.txt", "90 n1.1-0 trail-0 1 ok\n");
 
+    const PROBES: (&str, &str) = ("n1.1.probes", "100 200 n1.1 probe-0 ok\n");
+
     #[test]
     fn what_can_be_explained_passes() {
         let second = ("n2.1.history", "40 n2.1 1 invoke a read\n50 n2.1 1 ok 1\n");
-        let report = judged("passes", &[FIRST, second, SENT, READ]);
+        let report = judged("passes", &[FIRST, second, SENT, READ, PROBES], Vec::new());
         assert!(report.wrong.is_empty(), "{report}");
     }
 
     #[test]
     fn a_write_that_was_lost_is_found_out() {
         let second = ("n2.1.history", "40 n2.1 1 invoke a read\n50 n2.1 1 ok 0\n");
-        let report = judged("lost", &[FIRST, second, SENT, READ]);
+        let report = judged("lost", &[FIRST, second, SENT, READ, PROBES], Vec::new());
         assert!(report.wrong.len() == 1 && report.wrong[0].contains("is not linearizable"), "{report}");
     }
 
     #[test]
     fn a_message_that_was_lost_is_found_out() {
-        let report = judged("lost-message", &[FIRST, SENT, ("trails.txt", "")]);
+        let report = judged("lost-message", &[FIRST, SENT, ("trails.txt", ""), PROBES], Vec::new());
         assert!(report.wrong.len() == 1 && report.wrong[0].contains("lost: message 1"), "{report}");
+    }
+
+    #[test]
+    fn a_run_in_which_hardly_anything_was_answered_is_wrong() {
+        let refused = ("n1.1.trail", "10 n1.1-0 trail-0 1 invoke\n20 n1.1-0 trail-0 1 unknown\n");
+        let report = judged("refused", &[FIRST, refused, ("trails.txt", ""), PROBES], Vec::new());
+        assert!(report.wrong.len() == 1 && report.wrong[0].contains("unanswered: trails"), "{report}");
+        assert_eq!(judged("nothing", &[], Vec::new()).wrong.len(), 3, "nothing was called at all");
+
+        let table = [((0, 0), true), ((9, 0), true), ((9, 1), false), ((1_000, 100), false), ((1_000, 99), true)];
+        for ((all, answered), expected) in table {
+            assert_eq!(!unanswered(&[("probes", all, answered)]).is_empty(), expected, "{answered} of {all}");
+        }
+    }
+
+    #[test]
+    fn a_killed_node_from_which_nobody_takes_over_in_time_is_found_out() {
+        let broken = |at_once| {
+            let fault = Fault::Kill { node: 0, at_once };
+            vec![Broken { fault, process: "n1.1".to_owned(), from: 1_000_000, until: 4_000_000 }]
+        };
+        // A lease, its tenth and the slack: 11.1 s, up to which the name may be silent, and from there up to the end.
+        let probes = |answered: u64| {
+            format!(
+                "900 1000 n2.1 probe-0 ok\n5000000 {answered} n2.1 probe-0 ok\n19000000 {END} n2.1 probe-0 failed\n"
+            )
+        };
+        for (answered, at_once, expected) in [(12_100_000, false, 0), (12_100_001, false, 1), (12_100_001, true, 0)] {
+            let probes = probes(answered);
+            let report = judged(
+                &format!("silent-{answered}-{at_once}"),
+                &[FIRST, SENT, READ, ("n2.1.probes", &probes)],
+                broken(at_once),
+            );
+            assert_eq!(report.wrong.len(), expected, "{report}");
+            assert!(report.wrong.iter().all(|wrong| wrong.contains("silent: node 1: kill at 1.0s")), "{report}");
+        }
     }
 }

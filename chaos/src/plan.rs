@@ -1,6 +1,6 @@
 //! What breaks when: a decision that a seed repeats. Knows of no processes and no networks.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use crate::rng::Rng;
 
@@ -99,6 +99,11 @@ pub(crate) struct Step {
     pub(crate) rest: Duration,
 }
 
+/// Every kind of fault there is.
+pub(crate) fn kinds() -> BTreeSet<&'static str> {
+    Plan::new(0, 2, Duration::ZERO, true).full_deck().into_iter().map(Fault::kind).collect()
+}
+
 /// Deals the steps: every kind once, in some order, before any comes again.
 pub(crate) struct Plan {
     rng: Rng,
@@ -178,8 +183,6 @@ impl Iterator for Plan {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     const LEASE: Duration = Duration::from_millis(1_500);
@@ -198,6 +201,7 @@ mod tests {
             for _ in 0..4 {
                 let round = plan.by_ref().take(kinds).map(|step| step.fault.kind()).collect::<BTreeSet<_>>();
                 assert_eq!(round.len(), kinds, "{round:?}");
+                assert_eq!(round == super::kinds(), has_networks, "{round:?}");
             }
         }
     }

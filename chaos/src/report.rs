@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use crate::faults::Broken;
+use crate::{faults::Broken, plan};
 
 /// What a run has shown.
 #[derive(Debug, Default)]
@@ -39,6 +39,12 @@ impl Report {
         }
         kinds
     }
+
+    /// The kinds of fault of which nothing is known, since there was none.
+    fn never(&self) -> Vec<&'static str> {
+        let broken = self.broken.iter().map(|(broken, _)| broken.fault.kind()).collect();
+        plan::kinds().difference(&broken).copied().collect()
+    }
 }
 
 fn seconds(micros: u64) -> String {
@@ -66,13 +72,17 @@ impl fmt::Display for Report {
             let [shortest, median, longest] = [0, last / 2, last].map(|at| seconds(silences[at]));
             writeln!(f, "| {kind} | {count} | {shortest} | {median} | {longest} |")?;
         }
+        let never = self.never();
+        if !never.is_empty() {
+            writeln!(f, "\nNever broken in this way: {}.", never.join("; "))?;
+        }
         writeln!(f, "\n| at | for | what broke | longest silence |\n|--:|--:|---|--:|")?;
         for (Broken { fault, from, until, .. }, silence) in &self.broken {
             let (at, lasted) = (seconds(from.saturating_sub(self.since)), seconds(until.saturating_sub(*from)));
             writeln!(f, "| {at} | {lasted} | {fault} | {} |", seconds(*silence))?;
         }
         let verdict = match self.wrong.len() {
-            0 => "Nothing was lost, doubled, stale or out of order.".to_owned(),
+            0 => "Nothing was lost, doubled, stale or out of order, and names were answered again in time.".to_owned(),
             count => {
                 self.wrong.iter().take(WRONG_SHOWN_MAX).fold(format!("WRONG, {count} times:\n"), |mut all, wrong| {
                     // Writing to a string does not fail.
@@ -103,6 +113,9 @@ mod tests {
         assert!(report.contains("| kill | 2 | 2.00 s | 2.00 s | 3.50 s |"), "{report}");
         assert!(report.contains("| 9.00 s | 0.00 s | node 2: kill | 2.00 s |"), "{report}");
         assert!(report.contains("Nothing was lost"), "{report}");
+        let never = report.lines().find_map(|line| line.strip_prefix("Never broken in this way: ")).unwrap();
+        let never = never.trim_end_matches('.').split("; ").collect::<Vec<_>>();
+        assert!(never.len() == 11 && !never.contains(&"kill") && never.contains(&"database killed"), "{never:?}");
     }
 
     #[test]

@@ -17,6 +17,12 @@ use std::{
 use dna_core::testing::Spawner;
 use dna_core::{NodeId, Timestamp};
 use dna_transport::{Listener, Tcp};
+#[cfg(feature = "testing")]
+pub(crate) use foldhash::fast::FixedState as RandomState;
+/// How maps whose keys are chosen by others hash them. Under test the same in every run, since what a map holds comes out in
+/// the order of the hashes.
+#[cfg(not(feature = "testing"))]
+pub(crate) use foldhash::fast::RandomState;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime;
 #[cfg(feature = "testing")]

@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-use crate::{cargo, error::Error, workspace::Workspace};
+use crate::{cargo, counts::Counts, error::Error, workspace::Workspace};
 
 /// The test that runs seeds.
 const TEST: &str = "every_answer_of_every_seed_is_explained";
@@ -25,9 +25,25 @@ pub(crate) struct Options {
 
 /// Runs them.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode, Error> {
-    let status = cargo::run(&mut command(workspace, options))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    let (status, counts) = cargo::run_counted(&mut command(workspace, options))?;
+    if !status.success() {
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    if let Err(problem) = is_shown(options.seeds, counts) {
+        eprintln!("error: {problem}");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether tests that went well have shown something: the one test has run, and seeds in it.
+fn is_shown(seeds: u64, counts: Counts) -> Result<(), String> {
+    match (seeds, counts.ran()) {
+        (0, _) => Err("no seed has run: none was asked for".to_owned()),
+        (_, 1) => Ok(()),
+        (_, ran) => Err(format!("no seed has run as asked: {ran} tests are called `{TEST}`, and not one")),
+    }
 }
 
 fn command(workspace: &Workspace, options: &Options) -> Command {
@@ -39,4 +55,17 @@ fn command(workspace: &Workspace, options: &Options) -> Command {
     let mut command = cargo::cargo(&workspace.root, args);
     command.env("DNA_SIM_SEEDS", options.seeds.to_string()).env("DNA_SIM_FROM", options.from.to_string());
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_exactly_one_test_and_a_seed_nothing_is_shown() {
+        for (seeds, ran, expected) in [(300, 1, true), (300, 0, false), (300, 2, false), (0, 1, false)] {
+            let counts = Counts { passed: ran, filtered: 12, ..Counts::default() };
+            assert_eq!(is_shown(seeds, counts).is_ok(), expected, "{seeds} seeds, {ran} tests");
+        }
+    }
 }

@@ -2,11 +2,9 @@
 //!
 //! A pure state machine for one shard.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
-use std::hash::Hash;
-
-use foldhash::fast::RandomState;
+use crate::seam::RandomState;
 
 /// Whose streams to a shard have come here, under which numbers.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
-use foldhash::fast::RandomState;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared, WeakShared},
@@ -18,6 +17,7 @@ use crate::{
     limits::{PLACED_NAMES_MAX, PLACING_LOOKUPS_MAX},
     name::ActorName,
     outcome::Outcome,
+    runtime::RandomState,
 };
 
 type Map<V> = HashMap<ActorName, V, RandomState>;

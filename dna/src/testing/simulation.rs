@@ -21,7 +21,7 @@ use super::{
 };
 use crate::NodeBuilder;
 
-/// What a failing test prints, and where [`Simulation::from_env`] looks for it.
+/// Where [`Simulation::from_env`] looks for a seed, and what a test that does so prints when it fails.
 const SEED: &str = "DNA_SEED";
 
 /// How much simulated time a run may take, unless it says otherwise.
@@ -32,6 +32,8 @@ const LIMIT: Duration = Duration::from_secs(3600);
 #[derive(Clone)]
 pub struct Simulation {
     seed: u64,
+    /// Whether the environment may choose another seed.
+    is_from_env: bool,
     nodes: usize,
     setup: Setup,
     without: Option<Missing>,
@@ -40,10 +42,24 @@ pub struct Simulation {
     limit: Duration,
 }
 
-/// A rule that is not kept in a simulation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Missing {
+/// Declares the rules together with the list of all, so that none is left out of it.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident,)*) => {
+        /// A rule that is not kept in a simulation.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Missing {
+            $($(#[$doc])* $rule,)*
+        }
+
+        impl Missing {
+            /// Every rule.
+            pub const ALL: &'static [Missing] = &[$(Missing::$rule),*];
+        }
+    };
+}
+
+rules! {
     /// The database refuses what a node commits from which others have taken over.
     Fence,
     /// A node answers only while its lease holds.
@@ -56,16 +72,12 @@ pub enum Missing {
     Bounce,
 }
 
-impl Missing {
-    /// Every rule.
-    pub const ALL: [Missing; 5] = [Missing::Fence, Missing::Lease, Missing::Replay, Missing::Gate, Missing::Bounce];
-}
-
 impl Simulation {
     /// Three nodes, of which all follows from this seed.
     pub fn seed(seed: u64) -> Self {
         Simulation {
             seed,
+            is_from_env: false,
             nodes: 3,
             setup: Arc::new(|builder| builder),
             without: None,
@@ -83,7 +95,7 @@ impl Simulation {
     pub fn from_env(otherwise: u64) -> Self {
         let seed =
             env::var(SEED).ok().map(|seed| seed.parse().unwrap_or_else(|_| panic!("{SEED}={seed} is no number")));
-        Simulation::seed(seed.unwrap_or(otherwise))
+        Simulation { is_from_env: true, ..Simulation::seed(seed.unwrap_or(otherwise)) }
     }
 
     /// How many nodes run when the test begins, 3 by default.
@@ -131,19 +143,28 @@ impl Simulation {
     /// Runs the test on the cluster, once all its nodes have joined, to the test's end; the nodes end with it.
     ///
     /// # Panics
-    /// If the test does, and then it prints the seed; or if a node does, outside of its actors.
+    /// If the test does, or a node does, outside of its actors. The message ends with how the seed is run again.
     pub fn run<T, F>(self, test: impl FnOnce(Cluster) -> F) -> T
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let seed = self.seed;
+        let repeats = match self.is_from_env {
+            true => format!("{SEED}={}", self.seed),
+            false => format!("`Simulation::seed({})`", self.seed),
+        };
         // What is torn is dropped: the panic goes on.
         match catch_unwind(AssertUnwindSafe(|| self.run_to_its_end(test))) {
             Ok(output) => output,
             Err(panic) => {
-                eprintln!("the simulation has failed; {SEED}={seed}, or `Simulation::seed({seed})`, repeats it");
-                resume_unwind(panic)
+                let repeats = format!("the simulation has failed; {repeats} repeats it");
+                // The message itself was printed when it panicked.
+                eprintln!("{repeats}");
+                let message = panic.downcast_ref::<String>().map(String::as_str);
+                match message.or(panic.downcast_ref::<&str>().copied()) {
+                    Some(message) => resume_unwind(Box::new(format!("{message}; {repeats}"))),
+                    None => resume_unwind(panic),
+                }
             }
         }
     }
@@ -156,7 +177,7 @@ impl Simulation {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime without threads can be made");
         let _inside = runtime.enter();
-        let Simulation { seed, nodes, mut setup, without, latency, database_latency, limit } = self;
+        let Simulation { seed, nodes, mut setup, without, latency, database_latency, limit, .. } = self;
         let mut chance = Chance::new(seed);
         let scheduler = Scheduler::new(chance.another());
         let net = Net::new(chance.another(), latency);

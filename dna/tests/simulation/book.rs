@@ -2,6 +2,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
+    ops::AddAssign,
     sync::Arc,
     time::Duration,
 };
@@ -53,12 +55,49 @@ enum Fate {
 #[derive(Clone, Default)]
 pub(crate) struct Notes(Arc<Mutex<Sent>>);
 
-/// Of each book and handle, what came of each message.
-type Sent = BTreeMap<(String, u64), BTreeMap<u64, Fate>>;
+#[derive(Default)]
+struct Sent {
+    /// Of each book and handle, what came of each message.
+    fates: BTreeMap<(String, u64), BTreeMap<u64, Fate>>,
+    calls: Tally,
+    casts: Tally,
+}
+
+/// How many were sent, and how many of them were answered: with success.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) sent: u64,
+    pub(crate) answered: u64,
+}
+
+impl Tally {
+    pub(crate) fn count<T>(&mut self, answer: &Result<T, CallError>) {
+        *self += Tally { sent: 1, answered: u64::from(answer.is_ok()) };
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.answered, self.sent)
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Tally) {
+        self.sent += other.sent;
+        self.answered += other.answered;
+    }
+}
+
+impl Sent {
+    fn becomes(&mut self, book: &str, handle: u64, number: u64, fate: Fate) {
+        self.fates.entry((book.to_owned(), handle)).or_default().insert(number, fate);
+    }
+}
 
 impl Notes {
     pub(crate) fn send(&self, book: &str, handle: u64, number: u64) {
-        self.0.lock().entry((book.to_owned(), handle)).or_default().insert(number, Fate::Perhaps);
+        self.0.lock().becomes(book, handle, number, Fate::Perhaps);
     }
 
     pub(crate) fn called(&self, book: &str, handle: u64, number: u64, answer: &Result<u64, CallError>) {
@@ -67,26 +106,36 @@ impl Notes {
             Err(error) if error.outcome() == Outcome::NotApplied => Fate::Never,
             Err(_) => Fate::Perhaps,
         };
-        self.0.lock().entry((book.to_owned(), handle)).or_default().insert(number, fate);
+        let mut sent = self.0.lock();
+        sent.becomes(book, handle, number, fate);
+        sent.calls.count(answer);
     }
 
     pub(crate) fn cast(&self, book: &str, handle: u64, number: u64, answer: &Result<(), CallError>) {
+        let mut sent = self.0.lock();
         if let Err(error) = answer
             && error.outcome() == Outcome::NotApplied
         {
-            self.0.lock().entry((book.to_owned(), handle)).or_default().insert(number, Fate::Never);
+            sent.becomes(book, handle, number, Fate::Never);
         }
+        sent.casts.count(answer);
     }
 
     /// How many lines were sent.
     pub(crate) fn count(&self) -> usize {
-        self.0.lock().values().map(BTreeMap::len).sum()
+        self.0.lock().fates.values().map(BTreeMap::len).sum()
+    }
+
+    /// The calls and casts whose end their sender has lived to see.
+    pub(crate) fn tallies(&self) -> [Tally; 2] {
+        let sent = self.0.lock();
+        [sent.calls, sent.casts]
     }
 
     /// What stands in a book in the end has to fit: in the order of each handle, nothing twice, nothing missing that was
     /// answered, at the place that was answered, and nothing that was said not to be.
     pub(crate) fn check(&self, book: &str, lines: &[(u64, u64)]) -> Result<(), String> {
-        let notes = self.0.lock();
+        let notes = &self.0.lock().fates;
         let mut last = BTreeMap::<u64, u64>::new();
         let mut seen = BTreeSet::new();
         for line @ (handle, number) in lines {

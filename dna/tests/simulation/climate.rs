@@ -27,7 +27,7 @@ pub(crate) enum Trouble {
 /// What may go wrong in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Climate {
-    /// Everything that leaves clocks alone.
+    /// Everything, but that the clocks by which leases are counted go on. The wall clock of a process may be far off.
     Storms,
     /// Above all, nodes come and go.
     Tides,
@@ -38,6 +38,8 @@ pub(crate) enum Climate {
 }
 
 impl Climate {
+    pub(crate) const ALL: [Climate; 4] = [Climate::Storms, Climate::Tides, Climate::Doldrums, Climate::Standstills];
+
     /// That of a run; where a rule is missing, the one in which that shows soonest.
     pub(crate) fn of(chance: &mut Chance, without: Option<Missing>) -> Self {
         let any = chance.below(5);

@@ -1,6 +1,9 @@
 //! What a test can do to a simulated cluster does what it says.
 
-use std::time::Duration;
+use std::{
+    panic::{UnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use dna::{
     CallError,
@@ -143,10 +146,19 @@ fn a_node_that_shuts_down_or_drains_gives_its_names_away_and_one_that_is_added_g
     });
 }
 
+/// What a test panics with.
+fn panic_of(test: impl FnOnce() + UnwindSafe) -> String {
+    *catch_unwind(test).unwrap_err().downcast::<String>().unwrap()
+}
+
 #[test]
-fn a_test_that_fails_or_takes_too_long_panics() {
-    let fails = || simulation().run(|_| async { panic!("as it should") });
-    assert!(std::panic::catch_unwind(fails).is_err());
-    let waits = || simulation().within(5 * SECOND).run(|_| std::future::pending::<()>());
-    assert!(std::panic::catch_unwind(waits).is_err());
+fn a_test_that_fails_or_takes_too_long_panics_with_what_repeats_it() {
+    let failed = panic_of(|| simulation().run(|_| async { panic!("as it should") }));
+    assert_eq!(failed, "as it should; the simulation has failed; `Simulation::seed(1)` repeats it");
+    let waited = panic_of(|| simulation().within(5 * SECOND).run(|_| std::future::pending::<()>()));
+    assert_eq!(waited, "the test takes more than 5s; the simulation has failed; `Simulation::seed(1)` repeats it");
+
+    let seed = std::env::var("DNA_SEED").unwrap_or("7".to_owned());
+    let chosen = panic_of(|| Simulation::from_env(7).run(|_| async { panic!("as it should") }));
+    assert_eq!(chosen, format!("as it should; the simulation has failed; DNA_SEED={seed} repeats it"));
 }

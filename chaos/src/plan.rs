@@ -76,17 +76,12 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Fault::Kill { node, .. }
-            | Fault::Restart { node }
-            | Fault::Pause { node, .. }
-            | Fault::Shun { node }
-            | Fault::CutOff { node }
-            | Fault::Unplug { node } => write!(f, "node {}: {}", node + 1, self.kind()),
-            Fault::Part { node, other } | Fault::Deafen { node, other } => {
+        match (self.node(), self) {
+            (Some(node), _) => write!(f, "node {}: {}", node + 1, self.kind()),
+            (None, Fault::Part { node, other } | Fault::Deafen { node, other }) => {
                 write!(f, "nodes {} and {}: {}", node + 1, other + 1, self.kind())
             }
-            Fault::PauseDatabase | Fault::KillDatabase => f.write_str(self.kind()),
+            (None, _) => f.write_str(self.kind()),
         }
     }
 }

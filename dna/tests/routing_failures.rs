@@ -1,24 +1,24 @@
 //! What a caller is told when something goes wrong between its node and the one that serves the name.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "support/forwarder.rs"]
+mod forwarder;
+#[path = "support/nodes.rs"]
+mod nodes;
 #[path = "support/pipeline.rs"]
 mod pipeline;
 
 use std::{
     net::SocketAddr,
-    pin::pin,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 use dna::{CallError, Location, MemoryCluster, NodeBuilder, Overload, prelude::*};
-use futures_util::future::Either;
+use forwarder::{forward, forward_until_it_stalls, free_address};
+use nodes::until;
 use pipeline::sent;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    time::Instant,
-};
+use tokio::{net::TcpListener, sync::watch};
 
 struct Counter {
     count: Value<u32>,
@@ -55,20 +55,12 @@ fn builder(cluster: &MemoryCluster) -> NodeBuilder {
     Node::builder().store(cluster.clone()).listen(listen).lease(Duration::from_secs(2)).actor::<Counter>()
 }
 
-async fn until(mut is: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !is() {
-        assert!(Instant::now() < deadline, "waited for in vain");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
 /// Two nodes, the second of which owns nothing, and so calls everything at the first.
 async fn server_and_client(server: impl FnOnce(NodeBuilder) -> NodeBuilder) -> (Node, Node) {
     let cluster = MemoryCluster::new();
     let server = server(builder(&cluster)).start().await.unwrap();
     let client = builder(&cluster.another()).weight(0).start().await.unwrap();
-    until(|| matches!(client.whereis::<Counter>("alice").unwrap(), Location::There(_))).await;
+    until("the owner is known", || matches!(client.whereis::<Counter>("alice").unwrap(), Location::There(_))).await;
     (server, client)
 }
 
@@ -77,7 +69,7 @@ async fn a_call_whose_handler_had_begun_on_a_node_that_ends_is_not_handled_elsew
     let (server, client) = server_and_client(|builder| builder).await;
     assert_eq!(client.client::<Counter>("bob").count().await.unwrap(), 1);
     let was_there = tokio::spawn(client.client::<Counter>("alice").slow(0).into_future());
-    until(|| begun(0) == 1).await;
+    until("its handler has begun", || begun(0) == 1).await;
     drop(server);
     let error = was_there.await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Disconnected | CallError::Stopped { .. }), "{error:?}");
@@ -100,7 +92,7 @@ async fn a_call_whose_connection_breaks_is_unknown_and_the_next_one_takes_a_new_
     let (server, client) = server_and_client(settings).await;
     let alice = client.client::<Counter>("alice");
     let was_there = tokio::spawn(alice.slow(1).into_future());
-    until(|| begun(1) == 1).await;
+    until("its handler has begun", || begun(1) == 1).await;
     let was_queued = sent(alice.slow(1)).await;
     for _ in 0..CASTS {
         alice.slow(1).cast().await.unwrap();
@@ -114,7 +106,7 @@ async fn a_call_whose_connection_breaks_is_unknown_and_the_next_one_takes_a_new_
         let error = call.await.unwrap().unwrap_err();
         assert_eq!((&error, error.outcome()), (&CallError::Disconnected, Outcome::Unknown));
     }
-    until(|| client.stats().dropped_casts == CASTS).await;
+    until("the casts are counted", || client.stats().dropped_casts == CASTS).await;
     let bob = client.client::<Counter>("bob");
     assert_eq!(bob.count().await.unwrap(), 1);
     bob.count().cast().await.unwrap();
@@ -129,7 +121,7 @@ async fn a_time_out_below_a_second_tells_what_another_node_never_started() {
     let (server, client) = server_and_client(|builder| builder).await;
     let alice = client.client::<Counter>("alice");
     let busy = tokio::spawn(alice.slow(2).timeout(Duration::from_millis(900)).into_future());
-    until(|| begun(2) == 1).await;
+    until("its handler has begun", || begun(2) == 1).await;
     let queued = alice.count().timeout(Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(queued, CallError::TimedOut { outcome: Outcome::NotApplied });
     let started = busy.await.unwrap().unwrap_err();
@@ -142,7 +134,7 @@ async fn the_overload_of_another_node_is_told_from_that_of_ones_own() {
     let (server, client) = server_and_client(|builder| builder.queued_messages_max(4)).await;
     let alice = client.client::<Counter>("alice");
     let mut calls = vec![tokio::spawn(alice.slow(3).into_future())];
-    until(|| begun(3) == 1).await;
+    until("its handler has begun", || begun(3) == 1).await;
     calls.extend((0..4).map(|_| tokio::spawn(alice.slow(3).into_future())));
     let refused = async {
         loop {
@@ -184,14 +176,14 @@ async fn who_gains_a_name_serves_others_while_a_message_of_its_own_to_the_former
     }
     tokio::time::timeout(Duration::from_secs(20), former.drain()).await.unwrap();
     let gained = |name: &&String| next.whereis::<Counter>(name.as_str()).unwrap() == Location::Here;
-    until(|| names.iter().any(|name| gained(&name))).await;
+    until("a name is gained", || names.iter().any(|name| gained(&name))).await;
     let at_next = |name: &String| {
         let location = other.whereis::<Counter>(name.as_str()).unwrap();
         matches!(location, Location::There(owner) if Some(owner.address) == next.address())
     };
     for name in names.iter().filter(gained) {
         // What was sent to the former owner would wait for its connection.
-        until(|| at_next(name)).await;
+        until("the new owner is known", || at_next(name)).await;
         // Sooner than anybody notices that the connection is dead.
         let call = other.client::<Counter>(name.as_str()).count().timeout(Duration::from_secs(3));
         assert_eq!(call.await.unwrap(), 2, "{name}");
@@ -204,7 +196,7 @@ async fn who_does_not_want_to_wait_is_told_at_once_that_a_mailbox_of_another_nod
     let (server, client) = server_and_client(|builder| builder.mailbox_messages_max(1)).await;
     let alice = client.client::<Counter>("alice");
     let busy = tokio::spawn(alice.slow(4).into_future());
-    until(|| begun(4) == 1).await;
+    until("its handler has begun", || begun(4) == 1).await;
     let queued = tokio::spawn(alice.count().into_future());
     let refused = async {
         loop {
@@ -226,43 +218,10 @@ async fn a_message_of_another_namespace_is_refused_and_holds_up_no_other() {
     let cluster = MemoryCluster::new();
     let server = builder(&cluster).start().await.unwrap();
     let client = builder(&cluster.another()).weight(0).namespace("elsewhere").start().await.unwrap();
-    until(|| matches!(client.whereis::<Counter>("alice").unwrap(), Location::There(_))).await;
+    until("the owner is known", || matches!(client.whereis::<Counter>("alice").unwrap(), Location::There(_))).await;
     client.client::<Counter>("alice").count().cast().await.unwrap();
     let refused = client.client::<Counter>("alice").count().await.unwrap_err();
     assert!(matches!(&refused, CallError::UnknownActor { kind } if kind.starts_with("elsewhere/")), "{refused:?}");
     assert_eq!(server.client::<Counter>("alice").count().await.unwrap(), 1);
     drop((server, client));
-}
-
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
-/// Carries what comes to another address. With each cut the connections of that time break.
-async fn forward(front: TcpListener, back: SocketAddr, cuts: watch::Receiver<()>) {
-    while let Ok((mut from, _)) = front.accept().await {
-        let mut cuts = cuts.clone();
-        cuts.mark_unchanged();
-        tokio::spawn(async move {
-            let mut to = TcpStream::connect(back).await.unwrap();
-            let carried = tokio::io::copy_bidirectional(&mut from, &mut to);
-            // It ends with an error where a node aborts its connections.
-            let _ = futures_util::future::select(pin!(carried), pin!(cuts.changed())).await;
-        });
-    }
-}
-
-/// The same, up to a moment from which on nothing arrives any more, and nobody is told.
-async fn forward_until_it_stalls(front: TcpListener, back: SocketAddr, stalls: watch::Receiver<bool>) {
-    while let Ok((mut from, _)) = front.accept().await {
-        let mut stalls = stalls.clone();
-        tokio::spawn(async move {
-            let mut to = TcpStream::connect(back).await.unwrap();
-            let stalled = pin!(async { stalls.wait_for(|stalls| *stalls).await.is_ok() });
-            let carried = pin!(tokio::io::copy_bidirectional(&mut from, &mut to));
-            if let Either::Right((true, _)) = futures_util::future::select(carried, stalled).await {
-                std::future::pending::<()>().await;
-            }
-        });
-    }
 }

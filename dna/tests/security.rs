@@ -1,10 +1,14 @@
 //! What keeps strangers away from the nodes of a cluster, and where nodes say that they are.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
 
+#[path = "support/forwarder.rs"]
+mod forwarder;
+
 use std::{net::SocketAddr, time::Duration};
 
 use dna::{CallError, Location, MemoryCluster, NodeBuilder, Outcome, Secret, Security, StartError, prelude::*};
-use tokio::net::{TcpListener, TcpStream};
+use forwarder::{forward, free_address};
+use tokio::{net::TcpListener, sync::watch};
 
 struct Counter(u32);
 
@@ -99,7 +103,8 @@ async fn a_node_says_where_it_is_reached_or_is_refused() {
 
     let (front, back) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), free_address().await);
     let advertised = front.local_addr().unwrap();
-    tokio::spawn(forward(front, back));
+    let (_whole, cuts) = watch::channel(());
+    tokio::spawn(forward(front, back, cuts));
     let first = start(&cluster, secret(1)).await;
     let second = builder(&cluster.another(), &back.to_string()).advertise(advertised).security(secret(1));
     let second = second.start().await.unwrap();
@@ -107,21 +112,6 @@ async fn a_node_says_where_it_is_reached_or_is_refused() {
     speak(&first, &second).await;
     second.shutdown().await.unwrap();
     first.shutdown().await.unwrap();
-}
-
-async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
-/// Carries what comes to another address.
-async fn forward(front: TcpListener, back: SocketAddr) {
-    while let Ok((mut from, _)) = front.accept().await {
-        tokio::spawn(async move {
-            let mut to = TcpStream::connect(back).await.unwrap();
-            // It ends with an error where a node aborts its connections.
-            let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
-        });
-    }
 }
 
 #[cfg(feature = "tls")]

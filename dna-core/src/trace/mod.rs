@@ -3,7 +3,8 @@
 //! The context is that of [W3C Trace Context](https://www.w3.org/TR/trace-context/): a [`TraceParent`]. A message carries one
 //! if it is sent within [`with_traceparent`], by a handler whose own message carries one, or if the program's [`Propagator`]
 //! says so. Such a message's handler runs in a `tracing` span `handle` (target `dna::handler`, level `INFO`) with the fields
-//! `actor`, `traceparent` and `otel.kind`; an `init` that it has caused, in a span `init`. Messages without one have no span, and cost one look at a flag.
+//! `actor`, `traceparent` and `otel.kind`; an `init` that it has caused, in a span `init`. Messages without one have no span, and
+//! cost one look at a flag.
 //!
 //! With OpenTelemetry, a [`Propagator`] joins the two: it tells the context of the span that is current when a message is
 //! sent, and makes the handler's span a child of the caller's. With `tracing-opentelemetry`:

@@ -117,6 +117,7 @@ mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;
+mod turn;
 mod type_mismatch;
 mod worker;
 mod write_error;

@@ -90,6 +90,10 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a stopping node lets its actors finish what they have begun.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long the task of an actor handles messages before other tasks of its thread get their turn. A handler that computes
+/// for longer without waiting takes longer.
+pub const TURN: Duration = Duration::from_millis(1);
+
 /// The step of a node's coarse clock: deadlines are kept to this.
 pub const CLOCK_TICK: Duration = Duration::from_millis(100);
 

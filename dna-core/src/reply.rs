@@ -57,7 +57,6 @@ pub(crate) enum GivenUp {
 /// The phase changes under the lock, but for one step: a message starts by a compare-and-swap from `QUEUED`. So whoever
 /// leads a cell out of `QUEUED` under the lock does it by a swap, whose result settles who was first; every other phase
 /// is the lock's alone.
-#[derive(Debug)]
 pub(crate) struct ReplyCell<R> {
     phase: AtomicU8,
     inner: Mutex<Inner<R>>,
@@ -65,22 +64,19 @@ pub(crate) struct ReplyCell<R> {
     sample: Option<Box<Sample>>,
 }
 
-#[derive(Debug)]
 struct Inner<R> {
     /// There while the phase is `HELD` or `READY`.
     answer: Option<Answer<R>>,
     waker: Option<Waker>,
     /// Called when the caller gives up, of a message that is on its way to another node.
-    given_up: Option<Hook>,
+    given_up: Option<Arc<dyn Abandoned>>,
     /// Whether it was answered before its handler had begun.
     never_started: bool,
 }
 
-struct Hook(Arc<dyn Abandoned>);
-
-impl fmt::Debug for Hook {
+impl<R> fmt::Debug for ReplyCell<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hook")
+        f.debug_struct("ReplyCell").field("phase", &self.phase()).finish_non_exhaustive()
     }
 }
 
@@ -122,7 +118,7 @@ impl<R> ReplyCell<R> {
                 hook.abandoned();
             }
             READY => {}
-            _ => inner.given_up = Some(Hook(hook)),
+            _ => inner.given_up = Some(hook),
         }
     }
 
@@ -202,7 +198,7 @@ impl<R> ReplyCell<R> {
         let hook = inner.given_up.take();
         drop(inner);
         drop_user(before);
-        if let Some(Hook(hook)) = hook {
+        if let Some(hook) = hook {
             hook.abandoned();
         }
         if given_up == QUEUED { GivenUp::NotStarted } else { GivenUp::Started }

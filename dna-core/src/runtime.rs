@@ -126,3 +126,8 @@ pub(crate) async fn yield_now() {
     })
     .await;
 }
+
+/// Lets everything else go first, also what the operating system has news of: for who has had the thread for long.
+pub(crate) async fn rest() {
+    tokio::task::yield_now().await;
+}

@@ -26,6 +26,7 @@ use crate::{
     reply::Held,
     route,
     run::drop_user,
+    turn::Turn,
     worker::Worker,
 };
 
@@ -267,8 +268,8 @@ impl<A: Actor> Slot<A> {
     }
 
     /// What there is to do next; waits until there is something. `None`: the node has ended. Counts the task as busy
-    /// until [`Slot::pause`].
-    pub(crate) async fn next(&self, batch: &mut VecDeque<Envelope<A>>) -> Option<Next> {
+    /// until [`Slot::pause`]. Where it waits, the task's turn begins anew.
+    pub(crate) async fn next(&self, batch: &mut VecDeque<Envelope<A>>, turn: &mut Turn) -> Option<Next> {
         let shared = self.shared();
         poll_fn(|cx| {
             let mut state = self.state.lock();
@@ -278,6 +279,7 @@ impl<A: Actor> Slot<A> {
             let next = state.mailbox.next(batch, self.registry.max_batch_messages);
             let Some((next, admitted)) = next.or_else(|| shared.is_crowded().then(|| (Next::Rest, Vec::new()))) else {
                 state.parked = Some(cx.waker().clone());
+                turn.restart();
                 return Poll::Pending;
             };
             // Woken by somebody else, nobody has taken the waker; who found it later would wake nothing.

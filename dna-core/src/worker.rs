@@ -24,6 +24,7 @@ use crate::{
     scope::{Chain, Scope},
     slot::Slot,
     trace::TraceParent,
+    turn::Turn,
 };
 
 pub(crate) struct Worker<A: Actor> {
@@ -33,6 +34,7 @@ pub(crate) struct Worker<A: Actor> {
     scope: Option<Box<Scope>>,
     batch: VecDeque<Envelope<A>>,
     pace: Pace,
+    turn: Turn,
     progress: Progress,
 }
 
@@ -77,13 +79,14 @@ impl<A: Actor> Worker<A> {
             scope: None,
             batch: VecDeque::new(),
             pace: Pace::default(),
+            turn: Turn::default(),
             progress: Progress::Unpolled,
         }
     }
 
     pub(crate) async fn run(mut self) {
         self.progress = Progress::Waiting;
-        while let Some(next) = self.slot.next(&mut self.batch).await {
+        while let Some(next) = self.slot.next(&mut self.batch, &mut self.turn).await {
             self.progress = Progress::AtWork;
             match next {
                 Next::Batch => self.handle_batch().await,
@@ -101,6 +104,12 @@ impl<A: Actor> Worker<A> {
             }
         }
         self.progress = Progress::Ended;
+    }
+
+    /// Lets others go first where this task has run for long. What was done so far is stored meanwhile.
+    async fn rest(&mut self) {
+        self.slot.rows.flush();
+        runtime::rest().await;
     }
 
     /// The slot, and the scope of the handler that runs.
@@ -152,6 +161,9 @@ impl<A: Actor> Worker<A> {
                 self.handle_alone(envelope).await;
             } else {
                 self.handle_shared(envelope).await;
+            }
+            if self.turn.is_over() {
+                self.rest().await;
             }
         }
         self.pace.end(self.slot.shared().now());
@@ -283,6 +295,9 @@ impl<A: Actor> Worker<A> {
                     slot.rows.flush();
                     suspended.get_or_insert_default().push(Suspended(Some(run)));
                 }
+            }
+            if self.turn.is_over() {
+                self.rest().await;
             }
             // Those behind a panic or a refusal are for a fresh activation.
             next = if survives { self.next_shared(activation.generation) } else { None };

@@ -1,8 +1,11 @@
 //! The settings of a transport.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use crate::{Network, Observer, PeerId, Security, StartError, Tcp, limits};
+use crate::{Asker, Network, Observer, PeerId, Security, StartError, Tcp, limits};
 
 /// The bounds that a node keeps. All must be at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +96,8 @@ pub struct Config {
     pub network: Arc<dyn Network>,
     /// Is told what happens to connections.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Is told of the ends of what is [asked](crate::Peer::ask), as long as it is there.
+    pub asker: Option<Weak<dyn Asker>>,
     /// Where the randomness of reconnects starts. `None`: anywhere.
     pub seed: Option<u64>,
     /// Runs the tasks in the place of tokio.
@@ -112,6 +117,7 @@ impl Config {
             timing: Timing::default(),
             network: Arc::new(Tcp),
             observer: None,
+            asker: None,
             seed: None,
             #[cfg(feature = "testing")]
             spawner: None,
@@ -140,6 +146,12 @@ impl Config {
     #[must_use]
     pub fn observer(self, observer: Arc<dyn Observer>) -> Self {
         Config { observer: Some(observer), ..self }
+    }
+
+    /// The same, telling `asker`.
+    #[must_use]
+    pub fn asker(self, asker: Weak<dyn Asker>) -> Self {
+        Config { asker: Some(asker), ..self }
     }
 
     pub(crate) fn check(&self) -> Result<(), StartError> {

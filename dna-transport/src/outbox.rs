@@ -3,9 +3,8 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -30,17 +29,12 @@ use crate::{
 const ENDS_TOLD_MAX: usize = 256;
 
 /// How the end of a call gets to it.
+#[derive(Debug)]
 pub(crate) enum ReplySender {
     /// To a future.
     One(oneshot::Sender<Result<Bytes, CallError>>),
-    /// To somebody who makes many.
-    Of(Arc<dyn Asker>, [u64; 2]),
-}
-
-impl fmt::Debug for ReplySender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReplySender")
-    }
+    /// To the asker of the settings, under this token.
+    Asker([u64; 2]),
 }
 
 /// Where a call waits for its end.
@@ -57,6 +51,7 @@ pub(crate) struct Outbox {
     limits: Limits,
     /// Calls in flight of the whole node.
     in_flight: Arc<AtomicUsize>,
+    asker: Option<Weak<dyn Asker>>,
 }
 
 #[derive(Debug)]
@@ -124,6 +119,26 @@ pub(crate) enum Ended {
     Empty(u64, u32),
 }
 
+/// Calls that are over, until that is told.
+#[derive(Default)]
+struct Over {
+    asked: Vec<CallEnd>,
+    awaited: Vec<(oneshot::Sender<Result<Bytes, CallError>>, Result<Bytes, CallError>)>,
+}
+
+impl Over {
+    fn add(&mut self, waiter: Waiter, result: Result<Bytes, CallError>) {
+        match waiter.reply {
+            ReplySender::One(reply) => self.awaited.push((reply, result)),
+            ReplySender::Asker(token) => self.asked.push(CallEnd { token, result }),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.asked.len() + self.awaited.len()
+    }
+}
+
 /// What the writer is to write.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
@@ -140,7 +155,7 @@ impl Work {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: Limits, in_flight: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(limits: Limits, in_flight: Arc<AtomicUsize>, asker: Option<Weak<dyn Asker>>) -> Self {
         let inner = Inner {
             schedule: Schedule::default(),
             calls: HashMap::default(),
@@ -157,7 +172,8 @@ impl Outbox {
             connection: Connection::Unknown,
             earliest: Millis::MAX,
         };
-        Outbox { inner: Mutex::new(inner), writer: AtomicWaker::new(), changed: Change::default(), limits, in_flight }
+        let (writer, changed) = (AtomicWaker::new(), Change::default());
+        Outbox { inner: Mutex::new(inner), writer, changed, limits, in_flight, asker }
     }
 
     /// Takes a call. Its id, and where its end will be.
@@ -216,7 +232,7 @@ impl Outbox {
         if ended.is_empty() {
             return;
         }
-        let mut over = Vec::new();
+        let mut over = Over::default();
         let mut inner = self.inner.lock();
         for ended in ended.drain(..) {
             let (first, count, result) = match ended {
@@ -226,7 +242,7 @@ impl Outbox {
             let mut result = result;
             for number in 0..u64::from(count) {
                 let Some(waiter) = inner.calls.remove(&first.wrapping_add(number)) else { continue };
-                over.push((waiter, result.take().unwrap_or_else(|| Ok(Bytes::new()))));
+                over.add(waiter, result.take().unwrap_or_else(|| Ok(Bytes::new())));
                 // A few at a time: neither callers nor the allocator like it better together.
                 if over.len() >= ENDS_TOLD_MAX {
                     self.tell_of_room(&inner);
@@ -455,41 +471,27 @@ impl Outbox {
         std::mem::take(&mut self.inner.lock().dropped_casts)
     }
 
-    fn fail(&self, over: Vec<(Waiter, CallError)>) {
-        self.tell(over.into_iter().map(|(waiter, error)| (waiter, Err(error))).collect());
+    fn fail(&self, failed: Vec<(Waiter, CallError)>) {
+        let mut over = Over::default();
+        failed.into_iter().for_each(|(waiter, error)| over.add(waiter, Err(error)));
+        self.tell(over);
     }
 
-    /// Tells callers how their calls have ended; those who make many, of all that follow each other at once.
-    fn tell(&self, over: Vec<(Waiter, Result<Bytes, CallError>)>) {
-        if over.is_empty() {
-            return;
+    /// Tells how calls have ended.
+    fn tell(&self, over: Over) {
+        let count = over.len();
+        let Over { asked, awaited } = over;
+        if count > 0 {
+            self.in_flight.fetch_sub(count, Ordering::Relaxed);
         }
-        self.in_flight.fetch_sub(over.len(), Ordering::Relaxed);
-        let mut together: Option<(Arc<dyn Asker>, Vec<CallEnd>)> = None;
-        let left = over.len();
-        for (waiter, result) in over {
-            match waiter.reply {
-                // Its caller may have gone in this moment.
-                ReplySender::One(reply) => _ = reply.send(result),
-                ReplySender::Of(asker, token) => {
-                    let end = CallEnd { token, result };
-                    match &mut together {
-                        Some((same, ends)) if std::ptr::addr_eq(Arc::as_ptr(same), Arc::as_ptr(&asker)) => {
-                            ends.push(end)
-                        }
-                        _ => {
-                            let mut ends = Vec::with_capacity(left);
-                            ends.push(end);
-                            if let Some((before, ends)) = together.replace((asker, ends)) {
-                                before.ended(ends);
-                            }
-                        }
-                    }
-                }
-            }
+        for (reply, result) in awaited {
+            // Its caller may have gone in this moment.
+            let _ = reply.send(result);
         }
-        if let Some((asker, ends)) = together {
-            asker.ended(ends);
+        if !asked.is_empty()
+            && let Some(asker) = self.asker.as_ref().and_then(Weak::upgrade)
+        {
+            asker.ended(asked);
         }
     }
 

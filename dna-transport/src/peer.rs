@@ -24,7 +24,8 @@ pub(crate) struct PeerInner {
     pub(crate) address: Arc<str>,
 }
 
-/// Somebody who makes many calls, and is told of their ends together.
+/// Who is told of the ends of all calls that are [asked](Peer::ask), of many together:
+/// [`Config::asker`](crate::Config::asker).
 pub trait Asker: Send + Sync + 'static {
     /// These calls have ended. It runs on the transport's tasks and within the methods that end calls, as
     /// [`Peer::close`] does: it must not block, and whoever calls those must not hold what it needs.
@@ -74,14 +75,14 @@ impl Peer {
         }
     }
 
-    /// Sends a request as [`call`](Peer::call) does, for somebody who makes many: `asker` is told of its end, under this
-    /// token, and no future waits for it. Its id on this peer, for [`cancel`](Peer::cancel).
+    /// Sends a request as [`call`](Peer::call) does, but no future waits for its end: the [`Asker`] of the settings is told,
+    /// under this token; without one, nobody. Its id on this peer, for [`cancel`](Peer::cancel).
     ///
     /// # Errors
     /// As the future's, for what is found here: nothing was queued then, and the asker is not told.
-    pub fn ask(&self, request: Request, asker: Arc<dyn Asker>, token: [u64; 2]) -> Result<u64, CallError> {
+    pub fn ask(&self, request: Request, token: [u64; 2]) -> Result<u64, CallError> {
         let deadline = self.deadline(&request);
-        let id = self.0.outbox.ask(request, deadline, ReplySender::Of(asker, token))?;
+        let id = self.0.outbox.ask(request, deadline, ReplySender::Asker(token))?;
         self.0.shared.sweeper.stir(deadline);
         Ok(id)
     }

@@ -151,7 +151,7 @@ impl Transport {
         if peers.len() >= limits.peers {
             return Err(PeerError::TooMany { limit: limits.peers });
         }
-        let outbox = Outbox::new(limits, Arc::clone(&shared.in_flight));
+        let outbox = Outbox::new(limits, Arc::clone(&shared.in_flight), shared.config.asker.clone());
         let address = Arc::clone(&key.1);
         let peer = Arc::new(PeerInner { outbox, shared: Arc::clone(shared), expected, address });
         peers.insert(key, Arc::clone(&peer));

@@ -7,7 +7,7 @@ mod nodes;
 use std::{
     future::IntoFuture,
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use dna::{CallError, MemoryCluster, prelude::*};
@@ -17,6 +17,10 @@ use tokio::sync::Semaphore;
 /// One gate for each test that needs one, since all of them share this process.
 static GATES: [Semaphore; 2] = [const { Semaphore::const_new(0) }; 2];
 static BEGUN: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// How long a message of `compute` takes, and how many were handled.
+const COMPUTING: Duration = Duration::from_millis(2);
+static COMPUTED: AtomicU64 = AtomicU64::new(0);
 
 struct Worker {
     done: Vec<u64>,
@@ -38,6 +42,15 @@ impl Worker {
 
     pub async fn quick(&mut self, number: u64) -> u64 {
         number
+    }
+
+    /// Keeps its thread busy for a while.
+    pub async fn compute(&mut self) {
+        let begun = Instant::now();
+        while begun.elapsed() < COMPUTING {
+            std::hint::spin_loop();
+        }
+        COMPUTED.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Calls the first of these with the rest; the answer is that of the last call.
@@ -171,4 +184,21 @@ async fn a_call_that_comes_back_over_another_node_to_an_actor_of_its_own_chain_f
     }
     there.shutdown().await.unwrap();
     here.shutdown().await.unwrap();
+}
+
+/// On a single thread, so that nobody else is there to run the others.
+#[tokio::test]
+async fn an_actor_that_computes_without_end_leaves_its_thread_to_others_meanwhile() {
+    const CASTS: u64 = 200;
+    let node = node(&MemoryCluster::new()).actor::<Worker>().start().await.unwrap();
+    let busy = node.client::<Worker>("busy");
+    for _ in 0..CASTS {
+        busy.compute().cast().await.unwrap();
+    }
+    assert_eq!(node.client::<Worker>("other").quick(7).await.unwrap(), 7);
+    let meanwhile = COMPUTED.load(Ordering::SeqCst);
+    assert!(meanwhile < CASTS / 2, "{meanwhile} messages of the other actor were handled first");
+    busy.quick(1).await.unwrap();
+    assert_eq!(COMPUTED.load(Ordering::SeqCst), CASTS);
+    node.shutdown().await.unwrap();
 }

@@ -100,7 +100,7 @@ impl Routing {
     fn begin_session(&self, incarnation: &Incarnation) -> std::io::Result<()> {
         let mut config =
             Config::new(self.cluster.clone(), peer_id(incarnation.node)).security(self.inner.security.clone());
-        config = config.observer(Arc::new(Connections::new()));
+        config = config.observer(Arc::new(Connections::new())).asker(self.inner.me.clone());
         // What waits for a slow actor is bounded by routing, for each actor: here it must not stand in the way of others.
         config.limits.requests_per_peer = ROUTED_MESSAGES_MAX;
         config.limits.requests_per_node = ROUTED_MESSAGES_MAX;

@@ -5,18 +5,19 @@
 //! first. Actors share a counter where their names have the same hash.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::BuildHasher,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
 
 use dna_core::ActorName;
+use foldhash::fast::FixedState;
 use parking_lot::Mutex;
 
-use super::waiting::Waiting;
+use super::{Inner, waiting::Waiting};
 use crate::limits::{
     ROUTED_ACTOR_BYTES_MAX, ROUTED_ACTOR_CASTS_BYTES_MAX, ROUTED_ACTOR_CASTS_MAX, ROUTED_ACTOR_FREE_CASTS_MAX,
     ROUTED_ACTOR_MESSAGES_MAX, ROUTED_BYTES_MAX, ROUTED_CASTS_BYTES_MAX, ROUTED_CASTS_MAX, ROUTED_MESSAGES_MAX,
@@ -28,59 +29,75 @@ const COUNTERS: usize = 4096;
 /// At how many counters of others it is looked, when a message is counted out, for who may go now.
 const TURNS: usize = 64;
 
-/// So many messages with so many bytes may be there before there is no room for one more.
+/// So many messages, with so many bytes in all.
 #[derive(Debug, Clone, Copy)]
-struct Bound {
+struct Amount {
     messages: usize,
     bytes: usize,
 }
 
-const ALL: Bound = Bound { messages: ROUTED_MESSAGES_MAX, bytes: ROUTED_BYTES_MAX };
-const ALL_CASTS: Bound = Bound { messages: ROUTED_CASTS_MAX, bytes: ROUTED_CASTS_BYTES_MAX };
-const ACTOR: Bound = Bound { messages: ROUTED_ACTOR_MESSAGES_MAX, bytes: ROUTED_ACTOR_BYTES_MAX };
-const ACTOR_CASTS: Bound = Bound { messages: ROUTED_ACTOR_CASTS_MAX, bytes: ROUTED_ACTOR_CASTS_BYTES_MAX };
+/// What may be there before there is no room for one more.
+const ALL: Amount = Amount { messages: ROUTED_MESSAGES_MAX, bytes: ROUTED_BYTES_MAX };
+const ALL_CASTS: Amount = Amount { messages: ROUTED_CASTS_MAX, bytes: ROUTED_CASTS_BYTES_MAX };
+const ACTOR: Amount = Amount { messages: ROUTED_ACTOR_MESSAGES_MAX, bytes: ROUTED_ACTOR_BYTES_MAX };
+const ACTOR_CASTS: Amount = Amount { messages: ROUTED_ACTOR_CASTS_MAX, bytes: ROUTED_ACTOR_CASTS_BYTES_MAX };
 
-/// A number of messages, and their bytes.
+/// A number of messages in the upper bits, and of their bytes in the lower ones: so that one step counts both.
 #[derive(Debug, Default)]
-struct Counter {
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
+struct Counter(AtomicU64);
+
+/// How many bits the bytes have: enough for a tebibyte. What is left is enough for 16 million messages.
+const BYTES_BITS: u32 = 40;
+
+const BYTES_MASK: u64 = (1 << BYTES_BITS) - 1;
+
+/// One message of so many bytes, as it is counted.
+fn one(bytes: usize) -> u64 {
+    (1 << BYTES_BITS) | (bytes as u64 & BYTES_MASK)
+}
+
+fn amount(counted: u64) -> Amount {
+    let part = |part| usize::try_from(part).unwrap_or(usize::MAX);
+    Amount { messages: part(counted >> BYTES_BITS), bytes: part(counted & BYTES_MASK) }
 }
 
 impl Counter {
     /// Counts one more. Whether there was room for it.
-    fn add(&self, bytes: usize, bound: Bound) -> bool {
-        let messages = self.messages.fetch_add(1, Ordering::SeqCst);
+    fn add(&self, bytes: usize, bound: Amount) -> bool {
         // The room for bytes is looked at before: what one message may exceed is exceeded once.
-        let bytes = self.bytes.fetch_add(bytes, Ordering::SeqCst);
-        messages < bound.messages && bytes < bound.bytes
+        let before = amount(self.0.fetch_add(one(bytes), Ordering::SeqCst));
+        before.messages < bound.messages && before.bytes < bound.bytes
     }
 
     fn remove(&self, bytes: usize) {
-        self.messages.fetch_sub(1, Ordering::SeqCst);
-        self.bytes.fetch_sub(bytes, Ordering::SeqCst);
+        self.0.fetch_sub(one(bytes), Ordering::SeqCst);
+    }
+
+    fn now(&self) -> Amount {
+        amount(self.0.load(Ordering::SeqCst))
     }
 
     fn messages(&self) -> usize {
-        self.messages.load(Ordering::SeqCst)
+        self.now().messages
     }
 
     /// For how many more there is room: at least for one, however long it is, or for none; where bytes are what there is
     /// little room for, for as many as fit if they are as long as those that are there.
-    fn room(&self, bound: Bound) -> usize {
-        let (messages, bytes) = (self.messages(), self.bytes.load(Ordering::SeqCst));
-        let left = bound.bytes.saturating_sub(bytes);
+    fn room(&self, bound: Amount) -> usize {
+        let now = self.now();
+        let left = bound.bytes.saturating_sub(now.bytes);
         if left == 0 {
             return 0;
         }
-        let fit = left.saturating_mul(messages).checked_div(bytes).unwrap_or(usize::MAX);
-        bound.messages.saturating_sub(messages).min(fit.max(1))
+        let fit = left.saturating_mul(now.messages).checked_div(now.bytes).unwrap_or(usize::MAX);
+        bound.messages.saturating_sub(now.messages).min(fit.max(1))
     }
 }
 
 /// The messages that this node has routed, and that are not settled.
 #[derive(Debug)]
 pub(crate) struct Load {
+    routing: Weak<Inner>,
     all: Counter,
     actors: Box<[Counter]>,
     /// Casts that wait for room, each at the counter of its actor.
@@ -97,18 +114,18 @@ pub(crate) struct Counted {
     bytes: usize,
 }
 
-impl Default for Load {
-    fn default() -> Self {
+impl Load {
+    /// What this routing has.
+    pub(crate) fn of(routing: Weak<Inner>) -> Self {
         Load {
+            routing,
             all: Counter::default(),
             actors: (0..COUNTERS).map(|_| Counter::default()).collect(),
             waiting: Mutex::default(),
             waiters: AtomicUsize::new(0),
         }
     }
-}
 
-impl Load {
     /// Counts one more of so many bytes, unless there is as much as may be. What was returned was counted elsewhere until
     /// now: it is counted in any case.
     pub(crate) fn count(self: &Arc<Self>, actor: &ActorName, bytes: usize, was_returned: bool) -> Option<Counted> {
@@ -137,7 +154,7 @@ impl Load {
 
     /// How many there are.
     pub(crate) fn messages(&self) -> usize {
-        self.all.messages.load(Ordering::Relaxed)
+        self.all.messages()
     }
 
     /// For how many more casts of a counter there is room. A few of each do not wait for those of others.
@@ -184,9 +201,15 @@ impl Load {
 
 /// The counter of an actor. The namespace of a node is always the same.
 fn counter_of(actor: &ActorName) -> usize {
-    let mut hasher = DefaultHasher::new();
-    (actor.kind(), actor.name()).hash(&mut hasher);
-    usize::try_from(hasher.finish() % COUNTERS as u64).unwrap_or_default()
+    let hash = FixedState::default().hash_one((actor.kind(), actor.name()));
+    usize::try_from(hash % COUNTERS as u64).unwrap_or_default()
+}
+
+impl Counted {
+    /// The routing that has it.
+    pub(crate) fn routing(&self) -> &Weak<Inner> {
+        &self.load.routing
+    }
 }
 
 impl Drop for Counted {
@@ -251,7 +274,7 @@ mod tests {
 
     #[test]
     fn at_the_bounds_of_an_actor_its_casts_wait_its_calls_are_refused_and_others_have_room() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let (alice, bob) = (actor("alice"), actor("bob"));
         let mut cx = Context::from_waker(Waker::noop());
         let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_MAX - 1, 1);
@@ -270,7 +293,7 @@ mod tests {
 
     #[test]
     fn at_the_bounds_of_all_every_cast_waits_and_every_call_is_refused() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let actors = actors();
         let (of_many, of_few) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
         let mut counted = Vec::new();
@@ -294,7 +317,7 @@ mod tests {
 
     #[test]
     fn an_actor_with_a_few_messages_out_waits_for_its_own_and_not_for_those_of_others() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let (actors, waits) = (actors(), Arc::new(Woken::default()));
         let _others = (0..ROUTED_CASTS_MAX)
             .map(|n| load.count(&actors[1 + n % (actors.len() - 1)], 1, false).unwrap())
@@ -312,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_task_that_asks_again_and_again_waits_once_at_each_counter() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let [alice, bob] = ["alice", "bob"].map(actor);
         let waits = Arc::new(Woken::default());
         let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_MAX, 1);
@@ -329,7 +352,7 @@ mod tests {
 
     #[test]
     fn those_who_wait_no_longer_hold_up_who_does_for_a_few_messages_only() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let (alice, full) = (actor("alice"), ROUTED_ACTOR_CASTS_MAX);
         let mut counted = count(&load, &alice, full, 1);
         for _ in 0..100 {
@@ -344,7 +367,7 @@ mod tests {
 
     #[test]
     fn at_the_bounds_of_bytes_casts_wait_and_calls_are_refused_however_few_they_are() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let (actors, waits) = (actors(), Arc::new(Woken::default()));
         let mut counted = count(&load, &actors[0], ROUTED_ACTOR_CASTS_BYTES_MAX / MIB, MIB);
         assert!(waits.polls(&load, &actors[0]).is_pending() && waits.polls(&load, &actors[1]).is_ready());
@@ -367,12 +390,12 @@ mod tests {
         assert!(load.count(&actors[5], 1, false).is_none() && waits.polls(&load, &actors[5]).is_pending());
         assert!(load.count(&actors[5], MIB, true).is_some(), "what comes back is taken in any case");
         counted.clear();
-        assert_eq!((waiters(&load), load.all.bytes.load(Ordering::SeqCst)), (0, 0));
+        assert_eq!((waiters(&load), load.all.now().bytes), (0, 0));
     }
 
     #[test]
     fn a_message_that_is_longer_than_the_room_is_taken_where_there_is_some() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let (alice, waits) = (actor("alice"), Arc::new(Woken::default()));
         assert!(waits.polls(&load, &alice).is_ready());
         let huge = load.count(&alice, 2 * ROUTED_BYTES_MAX, false).unwrap();
@@ -385,7 +408,7 @@ mod tests {
 
     #[test]
     fn room_in_bytes_is_counted_in_messages_as_long_as_those_that_are_there() {
-        let load = Arc::new(Load::default());
+        let load = Arc::new(Load::of(Weak::new()));
         let alice = actor("alice");
         let mut counted = count(&load, &alice, ROUTED_ACTOR_CASTS_BYTES_MAX / MIB, MIB);
         for _ in 0..100 {

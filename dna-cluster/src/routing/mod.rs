@@ -90,6 +90,7 @@ impl Inner {
 
     fn made(me: Weak<Inner>, member: Member, shards: NonZeroU32, security: Security, seam: Seam) -> Self {
         let shards = 0..shards.get();
+        let load = Arc::new(Load::of(me.clone()));
         Inner {
             me,
             member,
@@ -97,7 +98,7 @@ impl Inner {
             security,
             outgoing: shards.clone().map(|_| Mutex::default()).collect(),
             arrivals: shards.map(|_| Mutex::default()).collect(),
-            load: Arc::default(),
+            load,
             session: RwLock::new(None),
             version: AtomicU64::new(0),
             heard: Arc::default(),

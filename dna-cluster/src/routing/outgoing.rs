@@ -2,7 +2,10 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -64,27 +67,16 @@ pub(super) enum Lead {
 pub(super) struct Routed {
     outbound: Outbound,
     expires: Option<Moment>,
-    routing: Weak<Inner>,
-    /// What its caller cancels by giving up, while it is away.
-    away: Mutex<Option<Away>>,
-    _counted: Counted,
-}
-
-/// A call that was sent.
-#[derive(Debug)]
-struct Away {
-    peer: Peer,
-    call: u64,
-    /// In its stream.
-    id: u64,
+    /// What its caller cancels by giving up: its id in the stream, under which it was sent last, and that of the call.
+    sent: AtomicU64,
+    call: AtomicU64,
+    counted: Counted,
 }
 
 impl Abandoned for Routed {
     fn abandoned(self: Arc<Self>) {
-        let away = self.away.lock().take();
-        if let (Some(Away { peer, call, id }), Some(inner)) = (away, self.routing.upgrade()) {
-            peer.cancel(call);
-            inner.abandoned(self.outbound.shard, id);
+        if let Some(inner) = self.counted.routing().upgrade() {
+            inner.abandoned(&self);
         }
     }
 }
@@ -107,12 +99,12 @@ impl Task {
     fn run(self, inner: &Inner) {
         match self {
             Task::Listen(routed) => routed.outbound.origin.when_given_up(routed.clone()),
-            Task::Expire(routed, departed) => routed.outbound.origin.expire(departed),
+            Task::Expire(routed, departed) => routed.expire(departed),
             // What takes long to decode must not hold back what else the connection brings.
             Task::Answer(routed, Ok(answered)) if answered.reply.len() > ANSWERED_IN_PLACE_BYTES_MAX => {
-                inner.seam.spawn(async move { routed.outbound.origin.answer(Ok(answered)) });
+                inner.seam.spawn(async move { routed.answer(Ok(answered)) });
             }
-            Task::Answer(routed, answer) => routed.outbound.origin.answer(answer),
+            Task::Answer(routed, answer) => routed.answer(answer),
         }
     }
 }
@@ -130,6 +122,14 @@ impl Routed {
 
     fn has_expired(&self, now: Moment) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    fn answer(&self, answer: Result<Answered, CallError>) {
+        self.outbound.origin.answer(&self.outbound.actor, answer);
+    }
+
+    fn expire(&self, departed: bool) {
+        self.outbound.origin.expire(&self.outbound.actor, departed);
     }
 }
 
@@ -184,8 +184,8 @@ impl Inner {
         let counted = counted.ok_or(Unrouted::Refused(CallError::Overloaded(Overload::Routes)))?;
         let within = message.time_left;
         let expires = within.map(|left| self.seam.now().after(left));
-        let (routing, away) = (self.me.clone(), Mutex::new(None));
-        let routed = Arc::new(Routed { outbound: message, expires, routing, away, _counted: counted });
+        let (sent, call) = (AtomicU64::new(0), AtomicU64::new(0));
+        let routed = Arc::new(Routed { outbound: message, expires, sent, call, counted });
         let mut behind = Behind::default();
         let mut outgoing = outgoing.lock();
         if was_returned && outgoing.stream.phase() != Phase::Here {
@@ -242,16 +242,17 @@ impl Inner {
             no_wait: *no_wait,
             no_deadline: routed.expires.is_none(),
         };
-        let sent = outgoing.way.as_ref().zip(routed.routing.upgrade()).and_then(|(peer, asker)| {
+        let sent = outgoing.way.as_ref().and_then(|peer| {
             let (header, body) = head.request(message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
             let within = time_left.map_or(CAST_DEADLINE, |left| left + ANSWER_GRACE);
             let request = Request::new(body).header(header).stream(u64::from(shard.0) + 1).within(within);
-            Some(peer.ask(request, asker, [u64::from(shard.0), id]).map(|call| (peer, call)))
+            Some(peer.ask(request, [u64::from(shard.0), id]))
         });
         match sent {
-            Some(Ok((_, _))) if callers.is_none() => None,
-            Some(Ok((peer, call))) => {
-                *routed.away.lock() = Some(Away { peer: peer.clone(), call, id });
+            Some(Ok(_)) if callers.is_none() => None,
+            Some(Ok(call)) => {
+                routed.sent.store(id, Ordering::Relaxed);
+                routed.call.store(call, Ordering::Relaxed);
                 Some(Task::Listen(routed))
             }
             Some(Err(refusal @ (TransportError::TooLarge { .. } | TransportError::HeaderTooLarge { .. }))) => {
@@ -272,7 +273,6 @@ impl Inner {
     /// A message that was sent has come to its end, or back.
     fn returned(&self, outgoing: &mut Outgoing, id: u64, answer: Result<Bytes, TransportError>) -> Returned {
         let Some(routed) = outgoing.stream.outstanding(id).cloned() else { return Returned::Settled(None) };
-        routed.away.lock().take();
         let origin = &routed.outbound.origin;
         let fate = match answer {
             Ok(bytes) => Fate::decode(bytes).unwrap_or_else(|error| {
@@ -313,12 +313,22 @@ impl Inner {
     }
 
     /// Nobody waits any more for the answer to a message that was sent.
-    fn abandoned(&self, shard: Shard, id: u64) {
+    fn abandoned(&self, routed: &Arc<Routed>) {
+        let shard = routed.outbound.shard;
         let Some(outgoing) = self.outgoing(shard) else { return };
         let mut behind = Behind::default();
         {
             let mut outgoing = outgoing.lock();
-            outgoing.stream.settled(id);
+            let Outgoing { stream, way, .. } = &mut *outgoing;
+            // It may be over, or have been sent back, or be for this node by now.
+            let id = routed.sent.load(Ordering::Relaxed);
+            if !stream.outstanding(id).is_some_and(|outstanding| Arc::ptr_eq(outstanding, routed)) {
+                return;
+            }
+            if let Some(peer) = way {
+                peer.cancel(routed.call.load(Ordering::Relaxed));
+            }
+            stream.settled(id);
             outgoing.pause = RESEND_PAUSE;
             self.advance(shard, &mut outgoing, &mut behind);
         }
@@ -460,7 +470,7 @@ impl Inner {
                     let (given_up, hook) = oneshot::channel::<()>();
                     routed.outbound.origin.when_given_up(Arc::new(Tells(Mutex::new(Some(given_up)))));
                     if let Either::Left(answer) = either(answer, until_given_up(hook)).await {
-                        routed.outbound.origin.answer(answer.map_err(|unanswered| unanswered.error));
+                        routed.answer(answer.map_err(|unanswered| unanswered.error));
                     }
                 });
                 None
@@ -527,7 +537,7 @@ impl Inner {
             (expired, outgoing.stream.waits())
         };
         behind.run(self);
-        expired.iter().for_each(|routed| routed.outbound.origin.expire(false));
+        expired.iter().for_each(|routed| routed.expire(false));
         more
     }
 
@@ -536,7 +546,7 @@ impl Inner {
         let Some(outgoing) = self.outgoing(shard) else { return };
         let over = outgoing.lock().stream.take_out(|_| true);
         for routed in over {
-            routed.outbound.origin.answer(Err(CallError::Stopped { outcome: Outcome::NotApplied }));
+            routed.answer(Err(CallError::Stopped { outcome: Outcome::NotApplied }));
         }
     }
 }

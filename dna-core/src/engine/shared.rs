@@ -4,6 +4,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -450,5 +451,11 @@ impl Shared {
     pub(crate) fn count_dropped_cast(&self, actor: &ActorName, error: &CallError) {
         self.dropped_casts.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(%actor, %error, "a cast was dropped");
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }

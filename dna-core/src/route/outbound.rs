@@ -94,11 +94,11 @@ pub trait Origin: Send + Sync + fmt::Debug {
     /// The message has not been handled, and never will be where it was sent: it may be sent again.
     fn come_back(&self);
 
-    /// The message has its answer. A second one is dropped.
-    fn answer(&self, answer: Result<Answered, CallError>);
+    /// The message to this actor has its answer. A second one is dropped.
+    fn answer(&self, actor: &ActorName, answer: Result<Answered, CallError>);
 
-    /// The deadline has passed. `departed` says whether the message may have had effect.
-    fn expire(&self, departed: bool);
+    /// The deadline has passed of the message to this actor. `departed` says whether it may have had effect.
+    fn expire(&self, actor: &ActorName, departed: bool);
 
     /// Has `hook` told when nobody waits for the answer any more, and there is none; at once, if that is so.
     fn when_given_up(&self, hook: Arc<dyn Abandoned>);
@@ -128,32 +128,30 @@ impl Answered {
 }
 
 /// The origin of a call.
-pub(crate) struct CallOrigin<R>(pub(crate) Arc<ReplyCell<R>>);
-
-impl<R: DeserializeOwned + Send + 'static> Origin for CallOrigin<R> {
+impl<R: DeserializeOwned + Send + 'static> Origin for ReplyCell<R> {
     fn depart(&self) -> bool {
-        self.0.start()
+        self.start()
     }
 
     fn come_back(&self) {
-        self.0.come_back();
+        ReplyCell::come_back(self);
     }
 
-    fn answer(&self, answer: Result<Answered, CallError>) {
+    fn answer(&self, _: &ActorName, answer: Result<Answered, CallError>) {
         let answer = answer.map_err(from_afar).and_then(|Answered { reply, outcome }| match codec::decode(&reply) {
             Ok(reply) => Ok(Answer::Reply { reply, outcome }),
             Err(error) => Err(CallError::Codec { reason: error.to_string(), outcome: Outcome::Unknown }),
         });
-        self.0.answer(answer.unwrap_or_else(Answer::Failed));
+        ReplyCell::answer(self, answer.unwrap_or_else(Answer::Failed));
     }
 
-    fn expire(&self, _: bool) {
+    fn expire(&self, _: &ActorName, _: bool) {
         // It is counted where it was refused.
-        let _ = Held::expire(&*self.0, true);
+        let _ = Held::expire(self, true);
     }
 
     fn when_given_up(&self, hook: Arc<dyn Abandoned>) {
-        self.0.when_given_up(hook);
+        ReplyCell::when_given_up(self, hook);
     }
 }
 
@@ -165,43 +163,26 @@ fn from_afar(error: CallError) -> CallError {
     }
 }
 
-impl<R> fmt::Debug for CallOrigin<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CallOrigin")
-    }
-}
-
-/// The origin of a cast: nobody waits, so that what becomes of it is only counted.
-pub(crate) struct CastOrigin {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) actor: ActorName,
-}
-
-impl Origin for CastOrigin {
+/// The origin of casts: nobody waits, so that what becomes of them is only counted.
+impl Origin for Shared {
     fn depart(&self) -> bool {
         true
     }
 
     fn come_back(&self) {}
 
-    fn answer(&self, answer: Result<Answered, CallError>) {
+    fn answer(&self, actor: &ActorName, answer: Result<Answered, CallError>) {
         if let Err(error) = answer {
-            self.shared.count_dropped_cast(&self.actor, &from_afar(error));
+            self.count_dropped_cast(actor, &from_afar(error));
         }
     }
 
-    fn expire(&self, departed: bool) {
+    fn expire(&self, actor: &ActorName, departed: bool) {
         let outcome = if departed { Outcome::Unknown } else { Outcome::NotApplied };
-        self.shared.count_dropped_cast(&self.actor, &CallError::TimedOut { outcome });
+        self.count_dropped_cast(actor, &CallError::TimedOut { outcome });
     }
 
     fn when_given_up(&self, _: Arc<dyn Abandoned>) {}
-}
-
-impl fmt::Debug for CastOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CastOrigin").field("actor", &self.actor).finish_non_exhaustive()
-    }
 }
 
 /// Where a message went.
@@ -272,9 +253,9 @@ fn outbound<A: Actor>(
     let origin: Arc<dyn Origin> = match &envelope.reply {
         Some(cell) => {
             cell.goes_elsewhere();
-            Arc::new(CallOrigin(cell.clone()))
+            cell.clone()
         }
-        None => Arc::new(CastOrigin { shared: shared.clone(), actor: actor.clone() }),
+        None => shared.clone(),
     };
     let left = envelope.deadline.saturating_sub(shared.now());
     Ok(Outbound {

@@ -32,13 +32,16 @@ const ENDS_TOLD_MAX: usize = 256;
 #[derive(Debug)]
 pub(crate) enum ReplySender {
     /// To a future.
-    One(oneshot::Sender<Result<Bytes, CallError>>),
+    One(oneshot::Sender<End>),
     /// To the asker of the settings, under this token.
     Asker([u64; 2]),
 }
 
+/// How a call ends.
+type End = Result<Bytes, CallError>;
+
 /// Where a call waits for its end.
-pub(crate) type ReplyReceiver = oneshot::Receiver<Result<Bytes, CallError>>;
+pub(crate) type ReplyReceiver = oneshot::Receiver<End>;
 
 /// All that one peer is sent.
 #[derive(Debug)]
@@ -114,7 +117,7 @@ enum Connection {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// The one with this id.
-    One(u64, Result<Bytes, CallError>),
+    One(u64, End),
     /// So many with ids from this one on: with empty replies.
     Empty(u64, u32),
 }
@@ -123,11 +126,11 @@ pub(crate) enum Ended {
 #[derive(Default)]
 struct Over {
     asked: Vec<CallEnd>,
-    awaited: Vec<(oneshot::Sender<Result<Bytes, CallError>>, Result<Bytes, CallError>)>,
+    awaited: Vec<(oneshot::Sender<End>, End)>,
 }
 
 impl Over {
-    fn add(&mut self, waiter: Waiter, result: Result<Bytes, CallError>) {
+    fn add(&mut self, waiter: Waiter, result: End) {
         match waiter.reply {
             ReplySender::One(reply) => self.awaited.push((reply, result)),
             ReplySender::Asker(token) => self.asked.push(CallEnd { token, result }),
@@ -232,7 +235,8 @@ impl Outbox {
         if ended.is_empty() {
             return;
         }
-        let mut over = Over::default();
+        let room = ended.len().min(ENDS_TOLD_MAX);
+        let mut over = Over { asked: Vec::with_capacity(room), awaited: Vec::new() };
         let mut inner = self.inner.lock();
         for ended in ended.drain(..) {
             let (first, count, result) = match ended {

@@ -243,7 +243,7 @@ impl Inner {
             no_deadline: routed.expires.is_none(),
         };
         let sent = outgoing.way.as_ref().and_then(|peer| {
-            let (header, body) = head.request(message.clone(), REQUEST_HEADER_BYTES_MAX).ok()?;
+            let (header, body) = head.request(message, REQUEST_HEADER_BYTES_MAX).ok()?;
             let within = time_left.map_or(CAST_DEADLINE, |left| left + ANSWER_GRACE);
             let request = Request::new(body).header(header).stream(u64::from(shard.0) + 1).within(within);
             Some(peer.ask(request, [u64::from(shard.0), id]))
@@ -336,9 +336,9 @@ impl Inner {
     }
 
     /// These messages to a shard have come to their end, or back.
-    fn all_returned(&self, shard: Shard, answers: impl Iterator<Item = CallEnd>) {
-        let Some(outgoing) = self.outgoing(shard) else { return };
-        let mut behind = Behind::default();
+    fn all_returned(&self, shard: Shard, answers: impl ExactSizeIterator<Item = CallEnd>) {
+        let Some(outgoing) = self.outgoing(shard) else { return answers.for_each(drop) };
+        let mut behind = Behind(Vec::with_capacity(answers.len()));
         let mut bounced = None;
         {
             let mut outgoing = outgoing.lock();
@@ -553,14 +553,12 @@ impl Inner {
 
 impl Asker for Inner {
     fn ended(&self, ends: Vec<CallEnd>) {
-        let shard_of = |end: &CallEnd| end.token.first().copied();
-        let mut ends = ends.into_iter().peekable();
-        while let Some(first) = ends.next() {
-            let shard = shard_of(&first);
-            let same = std::iter::from_fn(|| ends.next_if(|end| shard_of(end) == shard));
-            if let Some(shard) = shard.and_then(|shard| u32::try_from(shard).ok()) {
-                self.all_returned(Shard(shard), std::iter::once(first).chain(same));
-            }
+        let mut ends = ends.into_iter();
+        while let Some(CallEnd { token: [shard, _], .. }) = ends.as_slice().first() {
+            let shard = *shard;
+            let same = ends.as_slice().iter().take_while(|end| end.token.first() == Some(&shard)).count();
+            // A token is made of one.
+            self.all_returned(Shard(u32::try_from(shard).unwrap_or(u32::MAX)), ends.by_ref().take(same));
         }
     }
 }

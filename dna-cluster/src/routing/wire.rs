@@ -35,7 +35,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use dna_core::{Answered, CallError, Callers, Outcome, trace::TraceParent};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Never {
 
 impl Head<'_> {
     /// Header and body of the request with `message`. A header has at most `header_max` bytes.
-    pub(crate) fn request(&self, message: Bytes, header_max: usize) -> Result<(Bytes, Bytes), Unreadable> {
+    pub(crate) fn request(&self, message: &Bytes, header_max: usize) -> Result<(Bytes, Bytes), Unreadable> {
         let callers = self.callers.as_deref().filter(|callers| **callers != Callers::default());
         let callers = callers.map(rmp_serde::to_vec_named).transpose().map_err(unreadable)?;
         let strings = [self.namespace, self.kind, self.name];
@@ -150,9 +150,9 @@ impl Head<'_> {
             bytes.put_u8(trace.flags());
         }
         if !is_copied {
-            return Ok((bytes.into(), message));
+            return Ok((bytes.into(), message.clone()));
         }
-        bytes.put_slice(&message);
+        bytes.put_slice(message);
         Ok((Bytes::new(), bytes.into()))
     }
 
@@ -214,26 +214,27 @@ fn text<'a>(rest: &mut &'a [u8], length: u16) -> Result<&'a str, Unreadable> {
 
 impl Fate {
     pub(crate) fn encode(&self) -> Bytes {
-        let mut bytes = BytesMut::new();
+        // Exactly as long as it becomes, so that it is not copied once more.
+        let behind = |kind, rest: &[u8]| {
+            let mut bytes = Vec::with_capacity(1 + rest.len());
+            bytes.put_u8(kind);
+            bytes.put_slice(rest);
+            bytes.into()
+        };
         match self {
-            Fate::Answered(answered) if answered.reply.is_empty() && answered.outcome == Outcome::NotApplied => {}
+            Fate::Answered(answered) if answered.reply.is_empty() && answered.outcome == Outcome::NotApplied => {
+                Bytes::new()
+            }
             Fate::Answered(answered) => {
-                bytes.reserve(1 + answered.reply.len());
-                bytes.put_u8(if answered.outcome == Outcome::Unknown { DONE_UNKNOWN } else { DONE });
-                bytes.put_slice(&answered.reply);
+                behind(if answered.outcome == Outcome::Unknown { DONE_UNKNOWN } else { DONE }, &answered.reply)
             }
             Fate::Failed(error) => {
-                bytes.put_u8(FAILED);
                 // An error without a type of the user's in it always encodes; else it would arrive as unreadable.
                 let error = error.clone().map_handler_error(|never| -> Never { match never {} });
-                bytes.put_slice(&rmp_serde::to_vec_named(&error).unwrap_or_default());
+                behind(FAILED, &rmp_serde::to_vec_named(&error).unwrap_or_default())
             }
-            Fate::Bounced { view } => {
-                bytes.put_u8(BOUNCED);
-                bytes.put_u64_le(*view);
-            }
+            Fate::Bounced { view } => behind(BOUNCED, &view.to_le_bytes()),
         }
-        bytes.freeze()
     }
 
     pub(crate) fn decode(mut bytes: Bytes) -> Result<Self, Unreadable> {
@@ -302,7 +303,7 @@ mod tests {
             for (message, header_max, is_apart) in
                 [("message".into(), 1024, false), (long.clone(), 1024, true), (long.clone(), 8, false)]
             {
-                let (header, body) = head.request(message.clone(), header_max).unwrap();
+                let (header, body) = head.request(&message, header_max).unwrap();
                 assert_eq!(header.is_empty(), !is_apart);
                 let (written, rest) = taken_apart(&header, &body);
                 assert_eq!((Head::read(&written).unwrap(), rest), (head.clone(), message));
@@ -313,21 +314,21 @@ mod tests {
     #[test]
     fn the_bytes_of_a_head_and_of_the_answers_stay_as_they_are() {
         let expected = b"\x2b\0\0\0\x07\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\x07\0\x04\0\x05\0defaultCartalicex";
-        assert_eq!(head().request("x".into(), 1024).unwrap().1, &expected[..]);
+        assert_eq!(head().request(&"x".into(), 1024).unwrap().1, &expected[..]);
         let called = Head { callers: Some(Cow::Owned(Callers::default())), ..head() };
-        assert_eq!(called.request(Bytes::new(), 1024).unwrap().1[20], 1);
+        assert_eq!(called.request(&Bytes::new(), 1024).unwrap().1[20], 1);
         let from_actor = Head { callers: Some(Cow::Owned(waiting())), ..head() };
-        let bytes = from_actor.request(Bytes::new(), 1024).unwrap().1;
+        let bytes = from_actor.request(&Bytes::new(), 1024).unwrap().1;
         let behind = b"\x1b\0\0\0\x82\xa6length\x01\xa6actors\x91\x92\xa4Cart\xa3bob";
         assert_eq!((bytes[20], &bytes[expected.len() - 1..]), (3, &behind[..]));
         let traced = Head { trace: TraceParent::new([3; 16], [4; 8], 1), ..head() };
-        let bytes = traced.request(Bytes::new(), 1024).unwrap().1;
+        let bytes = traced.request(&Bytes::new(), 1024).unwrap().1;
         let behind = [&[3; 16][..], &[4; 8], &[1]].concat();
         assert_eq!((bytes[20], &bytes[expected.len() - 1..]), (4, &behind[..]));
         let hasty = Head { no_wait: true, ..head() };
-        assert_eq!(hasty.request(Bytes::new(), 1024).unwrap().1[20], 8);
+        assert_eq!(hasty.request(&Bytes::new(), 1024).unwrap().1[20], 8);
         let endless = Head { no_deadline: true, ..head() };
-        assert_eq!(endless.request(Bytes::new(), 1024).unwrap().1[20], 16);
+        assert_eq!(endless.request(&Bytes::new(), 1024).unwrap().1[20], 16);
         let answers = [
             (Fate::Answered(Answered::new(Bytes::new(), Outcome::NotApplied)), &b""[..]),
             (Fate::Answered(Answered::new("x".into(), Outcome::NotApplied)), &b"\x00x"[..]),
@@ -343,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_newer_head_with_one_more_field_and_a_flag_is_read() {
-        let (_, body) = head().request(Bytes::new(), 1024).unwrap();
+        let (_, body) = head().request(&Bytes::new(), 1024).unwrap();
         let mut newer = body.to_vec();
         newer[0] += 3;
         newer[20] |= 0x80;

@@ -90,9 +90,9 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long a stopping node lets its actors finish what they have begun.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the task of an actor handles messages before other tasks of its thread get their turn. A handler that computes
-/// for longer without waiting takes longer.
-pub const TURN: Duration = Duration::from_millis(1);
+/// How long the task of an actor handles messages before other tasks of its thread get their turn. A handler is not
+/// interrupted, and the clock is looked at behind every message only where messages are slow: it may take a few messages longer.
+pub const ACTOR_TURN_MAX: Duration = Duration::from_millis(1);
 
 /// The step of a node's coarse clock: deadlines are kept to this.
 pub const CLOCK_TICK: Duration = Duration::from_millis(100);

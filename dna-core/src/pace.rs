@@ -3,6 +3,8 @@
 //! When more comes than an actor can do, messages wait until they are about to expire. One that is begun then ends behind its
 //! deadline: work for nothing, and the more the longer a message takes, up to all of it. So messages that can hardly be done
 //! in time are not begun, while there are others behind them.
+//!
+//! Where the actors of a thread have more to compute than it can, the time in which the others had their turns is in it.
 
 use crate::limits::CLOCK_TICK;
 

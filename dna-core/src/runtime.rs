@@ -127,7 +127,8 @@ pub(crate) async fn yield_now() {
     .await;
 }
 
-/// Lets everything else go first, also what the operating system has news of: for who has had the thread for long.
-pub(crate) async fn rest() {
+/// Lets what else there is to do go first, also what the operating system has news of: for who has had the thread for long.
+/// The tasks that the news are for may come right behind.
+pub(crate) async fn give_way() {
     tokio::task::yield_now().await;
 }

@@ -106,10 +106,11 @@ impl<A: Actor> Worker<A> {
         self.progress = Progress::Ended;
     }
 
-    /// Lets others go first where this task has run for long. What was done so far is stored meanwhile.
-    async fn rest(&mut self) {
+    /// Lets others go first, since this task has run for long. What was done so far is stored meanwhile.
+    async fn give_way(&mut self) {
         self.slot.rows.flush();
-        runtime::rest().await;
+        runtime::give_way().await;
+        self.turn.time();
     }
 
     /// The slot, and the scope of the handler that runs.
@@ -143,8 +144,14 @@ impl<A: Actor> Worker<A> {
             if self.slot.shared().is_backed_up() {
                 wait_for_room(&self.slot).await;
             }
+            self.turn.time();
             // Boxed, so that the tasks of all the actors without this hook are half as large.
             Box::pin(self.handle_events()).await;
+            if self.turn.is_over() {
+                self.give_way().await;
+            }
+        } else if many {
+            self.turn.time();
         }
         while let Some(envelope) = self.batch.pop_front() {
             if self.slot.shared().is_backed_up() {
@@ -161,9 +168,10 @@ impl<A: Actor> Worker<A> {
                 self.handle_alone(envelope).await;
             } else {
                 self.handle_shared(envelope).await;
+                continue;
             }
             if self.turn.is_over() {
-                self.rest().await;
+                self.give_way().await;
             }
         }
         self.pace.end(self.slot.shared().now());
@@ -297,7 +305,7 @@ impl<A: Actor> Worker<A> {
                 }
             }
             if self.turn.is_over() {
-                self.rest().await;
+                self.give_way().await;
             }
             // Those behind a panic or a refusal are for a fresh activation.
             next = if survives { self.next_shared(activation.generation) } else { None };

@@ -15,7 +15,10 @@ use std::{
 };
 
 use dna::{Location, MemoryCluster, prelude::*};
-use tokio::{runtime::Runtime, task::JoinSet};
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::JoinSet,
+};
 
 struct Slow;
 
@@ -103,7 +106,8 @@ fn memory_mib() -> u64 {
 fn main() -> dna::Result<()> {
     let seconds = std::env::args().nth(1).and_then(|seconds| seconds.parse().ok()).unwrap_or(5);
     let computes = std::env::args().nth(2).is_some_and(|how| how == "compute");
-    let (near, far) = (Runtime::new()?, Runtime::new()?);
+    let near = Runtime::new()?;
+    let far = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let cluster = MemoryCluster::new();
     let (here, there) = (near.block_on(start(&cluster))?, far.block_on(start(&cluster))?);
     near.block_on(async {

@@ -44,13 +44,12 @@ impl Worker {
         number
     }
 
-    /// Keeps its thread busy for a while.
     pub async fn compute(&mut self) {
-        let begun = Instant::now();
-        while begun.elapsed() < COMPUTING {
-            std::hint::spin_loop();
-        }
-        COMPUTED.fetch_add(1, Ordering::SeqCst);
+        compute();
+    }
+
+    pub async fn compute_beside(&self) {
+        compute();
     }
 
     /// Calls the first of these with the rest; the answer is that of the last call.
@@ -69,6 +68,36 @@ impl Worker {
     pub async fn done(&self) -> Vec<u64> {
         self.done.clone()
     }
+}
+
+/// Handles its messages as batches.
+struct Batches;
+
+#[dna::actor]
+impl Batches {
+    async fn init(_ctx: Context) -> dna::Result<Self> {
+        Ok(Batches)
+    }
+
+    pub async fn compute(&mut self) {
+        compute();
+    }
+
+    async fn handle_events(&mut self, events: Events<Self>) -> dna::Result<()> {
+        for event in events {
+            event.dispatch(self).await;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps its thread busy for a while.
+fn compute() {
+    let begun = Instant::now();
+    while begun.elapsed() < COMPUTING {
+        std::hint::spin_loop();
+    }
+    COMPUTED.fetch_add(1, Ordering::SeqCst);
 }
 
 /// Opens a gate for good.
@@ -186,19 +215,31 @@ async fn a_call_that_comes_back_over_another_node_to_an_actor_of_its_own_chain_f
     here.shutdown().await.unwrap();
 }
 
-/// On a single thread, so that nobody else is there to run the others.
-#[tokio::test]
-async fn an_actor_that_computes_without_end_leaves_its_thread_to_others_meanwhile() {
-    const CASTS: u64 = 200;
-    let node = node(&MemoryCluster::new()).actor::<Worker>().start().await.unwrap();
-    let busy = node.client::<Worker>("busy");
-    for _ in 0..CASTS {
-        busy.compute().cast().await.unwrap();
+/// Has a busy actor compute so often, and another one answer: how often the first one had computed by then.
+async fn computed_meanwhile(node: &Node, compute: impl AsyncFn() -> Result<(), CallError>) -> u64 {
+    COMPUTED.store(0, Ordering::SeqCst);
+    for _ in 0..COMPUTATIONS {
+        compute().await.unwrap();
     }
     assert_eq!(node.client::<Worker>("other").quick(7).await.unwrap(), 7);
     let meanwhile = COMPUTED.load(Ordering::SeqCst);
-    assert!(meanwhile < CASTS / 2, "{meanwhile} messages of the other actor were handled first");
-    busy.quick(1).await.unwrap();
-    assert_eq!(COMPUTED.load(Ordering::SeqCst), CASTS);
+    until("all was computed", || COMPUTED.load(Ordering::SeqCst) == COMPUTATIONS).await;
+    meanwhile
+}
+
+const COMPUTATIONS: u64 = 200;
+
+/// On a single thread, so that nobody else is there to run the others.
+#[tokio::test]
+async fn an_actor_that_computes_without_end_leaves_its_thread_to_others_meanwhile() {
+    let node = node(&MemoryCluster::new()).max_batch_messages(50);
+    let node = node.actor::<Worker>().actor::<Batches>().start().await.unwrap();
+    let (busy, batches) = (node.client::<Worker>("busy"), node.client::<Batches>("busy"));
+    let alone = computed_meanwhile(&node, async || busy.compute().cast().await).await;
+    let beside = computed_meanwhile(&node, async || busy.compute_beside().cast().await).await;
+    let batched = computed_meanwhile(&node, async || batches.compute().cast().await).await;
+    for meanwhile in [alone, beside, batched] {
+        assert!(meanwhile < COMPUTATIONS / 2, "{alone}, {beside}, {batched} messages were handled first");
+    }
     node.shutdown().await.unwrap();
 }

@@ -4,7 +4,7 @@
 //! back what comes, for as long as the sender does not open the stream anew (`numbers`). What is said on the way is in
 //! `wire`. It knows messages as bytes; how they are carried is the transport's, what handles them the engine's.
 //!
-//! Locks are taken in this order: a shard's outgoing messages, its arrivals, the engine's own.
+//! Locks are taken in this order: a shard's outgoing messages, its arrivals, the engine's own; the transport's are the last.
 
 mod heard;
 mod host;

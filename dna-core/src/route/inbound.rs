@@ -54,7 +54,7 @@ pub struct Inbound {
 
 /// The answer to a message that was delivered. Of a cast it comes when the mailbox has admitted it.
 pub enum Delivered {
-    /// It is a cast, and was admitted at once.
+    /// It is a cast, and was admitted at once, or is one of this node's own: nobody is to be told of it.
     Admitted,
     /// It comes from this. Dropped before its end: a call that is queued is skipped, one whose handler has begun runs to its
     /// end.
@@ -121,7 +121,9 @@ impl<A: Actor> Registry<A> {
                     Ok(place) => {
                         return Ok(match reply {
                             Some(cell) => Delivered::Later(Box::pin(Called(cell).answer())),
-                            None if place.ticket.is_none() => Delivered::Admitted,
+                            // Of one's own, whoever empties the mailbox sees to it, wherever it stands there: told here that
+                            // the shard is given away, it would be dropped, or overtaken by those behind it.
+                            None if place.ticket.is_none() || is_own => Delivered::Admitted,
                             None => Delivered::Later(Box::pin(admitted(slot, place))),
                         });
                     }

@@ -373,19 +373,25 @@ impl<A: Actor> Slot<A> {
         Ok(())
     }
 
-    /// A message is not handled here any more: has it routed, or tells its sender.
-    fn give_back(&self, envelope: &Envelope<A>, error: &CallError) {
-        // What another node has sent that node sends anew, in order with what else it sends: passed on from here it could be
-        // overtaken.
-        let routes = self.shared().router().is_some() && envelope.way != Way::Afar;
-        let is_wanted = match &envelope.ticket {
-            // Its sender waits, and is told.
-            Some(ticket) => (if routes { ticket.claim() } else { ticket.refuse() }) && routes,
-            None => true,
-        };
-        if !is_wanted {
-            return;
+    /// A message is not handled here any more. Whether it is to be [given back](Slot::give_back): else its sender waits for room,
+    /// and is told, or does not want it any more.
+    fn is_given_back(&self, envelope: &Envelope<A>) -> bool {
+        let Some(ticket) = &envelope.ticket else { return true };
+        if self.may_be_routed(envelope) {
+            return ticket.claim();
         }
+        ticket.refuse();
+        false
+    }
+
+    /// What another node has sent that node sends anew, in order with what else it sends: passed on from here it could be
+    /// overtaken.
+    fn may_be_routed(&self, envelope: &Envelope<A>) -> bool {
+        self.shared().router().is_some() && envelope.way != Way::Afar
+    }
+
+    /// Has a message routed that is not handled here any more, or tells its sender.
+    fn give_back(&self, envelope: &Envelope<A>, error: &CallError) {
         let shard = self.rows.owned().map_or(Shard(0), |(shard, _)| shard);
         let gone = match envelope.way {
             Way::Afar => Err(error.clone()),
@@ -547,6 +553,9 @@ impl<A: Actor> AnySlot for Slot<A> {
         }
         let (bounced, room) =
             if std::mem::replace(&mut state.leaving, true) { Default::default() } else { state.mailbox.bounce() };
+        // Settled before the lock is free: who waits for room would do it else, and tell its sender of a refusal.
+        let is_given_back = |envelope: &Envelope<A>| envelope.timer.is_none() && self.is_given_back(envelope);
+        let bounced: Vec<_> = bounced.into_iter().map(|envelope| (is_given_back(&envelope), envelope)).collect();
         let mut gone = false;
         if matches!(state.task, Task::Idle(None)) {
             gone = self.retire(&mut state);
@@ -562,8 +571,8 @@ impl<A: Actor> AnySlot for Slot<A> {
         room.into_iter().for_each(Waker::wake);
         if !bounced.is_empty() {
             let error = self.not_owner();
-            for envelope in bounced {
-                if envelope.timer.is_none() {
+            for (is_given_back, envelope) in bounced {
+                if is_given_back {
                     self.give_back(&envelope, &error);
                 }
                 drop_user(envelope);
